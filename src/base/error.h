@@ -1,0 +1,45 @@
+// The two kinds of exception that end a piece of work: std::system_error (the operating system refused)
+// and FormatError (a snapshot breaks a rule of its format). An entry's errno is data, never an exception.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cerrno>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+namespace pwalk {
+
+/// Throws std::system_error for `error` (an errno value); `what` says what could not be done and to which
+/// file.
+[[noreturn]] inline void throw_errno(int error, const std::string& what) {
+  throw std::system_error(error, std::generic_category(), what);
+}
+
+/// Throws std::system_error for the current errno.
+[[noreturn]] inline void throw_errno(const std::string& what) {
+  throw_errno(errno, what);
+}
+
+/// A snapshot does not follow pwalk-snapshot(5). `file` is the file's name inside the snapshot, `place` the
+/// record or byte in it (may be empty), `rule` the number of the rule in the page, `detail` what was found.
+class FormatError : public std::runtime_error {
+ public:
+  FormatError(std::string file, std::string place, std::string rule, const std::string& detail)
+      : std::runtime_error(file + (place.empty() ? "" : ", " + place) + ": " + detail + " (rule " + rule +
+                           ")"),
+        file_(std::move(file)),
+        place_(std::move(place)),
+        rule_(std::move(rule)) {}
+
+  const std::string& file() const noexcept { return file_; }
+  const std::string& place() const noexcept { return place_; }
+  const std::string& rule() const noexcept { return rule_; }
+
+ private:
+  std::string file_;
+  std::string place_;
+  std::string rule_;
+};
+
+}  // namespace pwalk

@@ -1,0 +1,40 @@
+// Small whole-file operations relative to a directory descriptor, each retried on EINTR. Errors are
+// std::system_error naming the path.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/fd.h"
+
+namespace pwalk {
+
+/// Opens `path` relative to `directory` (AT_FDCWD for the working directory) with O_CLOEXEC added.
+Fd open_at(int directory, const std::string& path, int flags, mode_t mode = 0);
+
+/// The whole contents of a regular file of at most `limit_bytes` (EFBIG beyond it, EINVAL for other types).
+std::string read_file(int directory, const std::string& path, std::uint64_t limit_bytes);
+
+/// Fills `buffer` from `offset`; false when the file ends before `length` bytes.
+bool read_exactly(int descriptor, void* buffer, std::size_t length, std::uint64_t offset,
+                  const std::string& path);
+
+/// Writes all of `buffer` at `offset`.
+void write_exactly(int descriptor, const void* buffer, std::size_t length, std::uint64_t offset,
+                   const std::string& path);
+
+/// Creates `path` (must not exist, mode 0600), writes `contents` and forces it to the storage.
+void write_file_durably(int directory, const std::string& path, const std::string& contents);
+
+/// fsync; any failure is final for what was written.
+void sync_file(int descriptor, const std::string& path);
+
+/// Removes `path` and everything below it, relative to `directory`; never follows a symbolic link. Missing
+/// is success. Depth is bounded by `levels` (stores are two deep).
+void remove_tree(int directory, const std::string& path, int levels = 4);
+
+}  // namespace pwalk

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "base/growing_file.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/mapped_file.h"
+#include "base/mapping_handle.h"
+
+namespace pwalk {
+
+namespace {
+
+constexpr std::uint64_t window_limit = 16384;
+constexpr long btrfs_magic = 0x9123683e;
+
+/// On btrfs a page that is written, forced and dirtied again needs new room under copy-on-write, which a full
+/// disk refuses with SIGBUS; without copy-on-write it keeps the room that it has. Only an empty file takes
+/// it.
+void disable_copy_on_write(int descriptor) {
+  struct statfs status;
+  if (::fstatfs(descriptor, &status) != 0 || status.f_type != btrfs_magic) return;
+  int flags = 0;
+  if (::ioctl(descriptor, FS_IOC_GETFLAGS, &flags) != 0) return;
+  flags |= FS_NOCOW_FL;
+  // Refused where the volume forbids it; then allocation is as good as it gets.
+  if (::ioctl(descriptor, FS_IOC_SETFLAGS, &flags) != 0) return;
+}
+
+/// Allocates file space; false where the file system has no such call. Never glibc's emulation, which writes.
+bool allocate(int descriptor, std::uint64_t offset, std::uint64_t length, const std::string& name) {
+  for (;;) {
+    if (::fallocate(descriptor, 0, static_cast<off_t>(offset), static_cast<off_t>(length)) == 0) return true;
+    if (errno == EINTR) continue;
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return false;
+    throw_errno("cannot grow '" + name + "'");
+  }
+}
+
+}  // namespace
+
+struct GrowingFile::Region {
+  boost::interprocess::mapped_region mapped;  // or
+  std::unique_ptr<unsigned char[]> memory;
+  std::unique_ptr<FaultGuard> guard;
+};
+
+GrowingFile::GrowingFile(int directory, std::string name, std::uint64_t start_offset,
+                         std::uint64_t first_window_bytes, Use use)
+    : directory_(directory),
+      name_(std::move(name)),
+      start_offset_(start_offset),
+      first_window_bytes_(first_window_bytes),
+      use_(use),
+      windows_(new unsigned char*[window_limit]),
+      regions_(new std::unique_ptr<Region>[window_limit]) {}
+
+GrowingFile::~GrowingFile() = default;
+
+std::uint64_t GrowingFile::window_end(std::uint64_t offset) const noexcept {
+  std::uint64_t start;
+  std::uint64_t window = window_of(offset, start);
+  return start + window_bytes(window);
+}
+
+void GrowingFile::grow_slowly(std::uint64_t length) {
+  int flags = created_ ? O_RDWR : O_RDWR | O_CREAT | O_EXCL;
+  Fd file = open_at(directory_, name_, flags | O_NOFOLLOW, 0600);
+  if (!created_) disable_copy_on_write(file.get());
+  created_ = true;
+  while (grown_ < length) add_window(file.get());
+  if (use_ == Use::sequential && window_count_ >= 2) {
+    std::uint64_t start;
+    window_of(grown_ - 1, start);
+    // Write-back of the window before the newest; its memory is given back by complete_below.
+    if (allocate_)
+      ::sync_file_range(file.get(), static_cast<off_t>(start_offset_), static_cast<off_t>(start),
+                        SYNC_FILE_RANGE_WRITE);
+  }
+}
+
+void GrowingFile::add_window(int descriptor) {
+  if (window_count_ == window_limit) throw_errno(EFBIG, "cannot grow '" + name_ + "'");
+  std::uint64_t bytes = window_bytes(window_count_);
+  std::uint64_t begin = window_count_ == 0 ? 0 : start_offset_ + grown_;
+  std::uint64_t end = start_offset_ + grown_ + bytes;
+  allocate_ = allocate_ && allocate(descriptor, begin, end - begin, name_);
+  auto region = std::make_unique<Region>();
+  unsigned char* address = nullptr;
+  if (allocate_) {
+    namespace ipc = boost::interprocess;
+    try {
+      region->mapped = ipc::mapped_region(MappingHandle(descriptor, ipc::read_write), ipc::read_write,
+                                          static_cast<ipc::offset_t>(start_offset_ + grown_), bytes);
+    } catch (const ipc::interprocess_exception& refused) {
+      throw_errno(refused.get_native_error() != 0 ? refused.get_native_error() : ENOMEM,
+                  "cannot map '" + name_ + "'");
+    }
+    address = static_cast<unsigned char*>(region->mapped.get_address());
+    region->guard = std::make_unique<FaultGuard>(address, bytes, &lost_);
+  } else {
+    region->memory.reset(new unsigned char[bytes]());
+    address = region->memory.get();
+  }
+  windows_[window_count_] = address;
+  regions_[window_count_] = std::move(region);
+  ++window_count_;
+  grown_ += bytes;
+}
+
+void GrowingFile::write_window(int descriptor, std::uint64_t window, std::uint64_t length) {
+  std::uint64_t start = 0;
+  for (std::uint64_t before = 0; before < window; ++before) start += window_bytes(before);
+  if (start >= length || !regions_[window] || !regions_[window]->memory) return;
+  write_exactly(descriptor, windows_[window], std::min(window_bytes(window), length - start),
+                start_offset_ + start, name_);
+}
+
+void GrowingFile::complete_below(std::uint64_t offset) {
+  std::uint64_t start;
+  std::uint64_t current = window_of(offset, start);
+  if (use_ != Use::sequential || current <= completed_windows_) return;
+  Fd file;
+  if (!allocate_) file = open_at(directory_, name_, O_RDWR | O_NOFOLLOW);
+  for (; completed_windows_ < current; ++completed_windows_) {
+    Region& region = *regions_[completed_windows_];
+    if (region.memory) {
+      write_window(file.get(), completed_windows_, ~std::uint64_t{0});
+      region.memory.reset();
+      windows_[completed_windows_] = nullptr;
+    } else {
+      // Drops this mapping's page-table entries; the data stays in the page cache of the shared file.
+      ::madvise(windows_[completed_windows_], window_bytes(completed_windows_), MADV_DONTNEED);
+    }
+  }
+}
+
+void GrowingFile::close_durably(const std::string& head, std::uint64_t length, const std::string& tail) {
+  Fd file = open_at(directory_, name_, O_RDWR | O_NOFOLLOW);
+  for (std::uint64_t window = 0; window < window_count_; ++window) write_window(file.get(), window, length);
+  write_exactly(file.get(), head.data(), head.size(), 0, name_);
+  write_exactly(file.get(), tail.data(), tail.size(), start_offset_ + length, name_);
+  while (::ftruncate(file.get(), static_cast<off_t>(start_offset_ + length + tail.size())) != 0)
+    if (errno != EINTR) throw_errno("cannot set the length of '" + name_ + "'");
+  sync_file(file.get(), name_);
+  if (lost_.load(std::memory_order_relaxed)) throw_errno(EIO, "cannot write '" + name_ + "'");
+  if (::close(file.release()) != 0) throw_errno("cannot close '" + name_ + "'");
+}
+
+}  // namespace pwalk

@@ -1,0 +1,83 @@
+// Options given to libfuse, ignored, refused.
+// SPDX-License-Identifier: MIT
+#include "mount/options.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace pwalk::mount {
+
+namespace {
+
+constexpr std::array<std::string_view, 5> passed_words = {"allow_other", "allow_root", "auto_unmount",
+                                                          "default_permissions", "noexec"};
+// Labels for SELinux: the kernel's business, passed on as they are.
+constexpr std::array<std::string_view, 4> passed_prefixes = {"context=", "fscontext=", "defcontext=",
+                                                             "rootcontext="};
+
+// Said by mount(8), fstab and habit; what they ask is either so in every mount here or without meaning for it.
+// `rw`, `suid` and `dev` are among them because mount(8) adds them on its own: the mount stays ro,nosuid,nodev.
+constexpr std::array<std::string_view, 41> ignored_words = {
+    "ro",      "rw",       "defaults", "auto",       "noauto",      "user",          "nouser",   "users",
+    "nousers", "owner",    "noowner",  "group",      "nogroup",     "nofail",        "_netdev",  "dev",
+    "nodev",   "suid",     "nosuid",   "exec",       "atime",       "noatime",       "diratime", "nodiratime",
+    "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime", "sync", "async",
+    "dirsync", "mand",     "nomand",   "iversion",   "noiversion",  "silent",        "loud",     "nosymfollow",
+    "symfollow"};
+constexpr std::array<std::string_view, 5> ignored_prefixes = {"x-", "X-", "comment=", "user=", "helper="};
+
+template <class Words>
+bool is_one_of(const Words& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+template <class Words>
+bool begins_with_one_of(const Words& prefixes, std::string_view word) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](std::string_view prefix) { return word.starts_with(prefix); });
+}
+
+}  // namespace
+
+std::vector<std::string> split_options(std::string_view text) {
+  std::vector<std::string> words;
+  std::string word;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == ',') {
+      if (!word.empty()) words.push_back(std::move(word));
+      word.clear();
+    } else {
+      if (text[i] == '\\' && i + 1 < text.size()) ++i;
+      word += text[i];
+    }
+  }
+  if (!word.empty()) words.push_back(std::move(word));
+  return words;
+}
+
+std::string escape_option_value(std::string_view value) {
+  std::string escaped;
+  for (char c : value) {
+    if (c == ',' || c == '\\') escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
+std::string fuse_options(const std::string& source, const std::vector<std::string>& words) {
+  std::string result = "ro,nosuid,nodev,default_permissions,subtype=pwalk-mount,fsname=";
+  result += escape_option_value(source);
+  for (const std::string& word : words) {
+    if (is_one_of(passed_words, word) || begins_with_one_of(passed_prefixes, word)) {
+      if (word != "default_permissions") result += "," + escape_option_value(word);
+    } else if (!is_one_of(ignored_words, word) && !begins_with_one_of(ignored_prefixes, word)) {
+      throw_errno(EINVAL, "unknown mount option '" + printable(word) + "'");
+    }
+  }
+  return result;
+}
+
+}  // namespace pwalk::mount

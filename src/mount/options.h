@@ -1,0 +1,22 @@
+// The words of -o: which are the mount's own, which mount(8) and fstab may add, which are refused.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pwalk::mount {
+
+/// The words of one -o argument: separated by commas; a backslash takes the character after it literally.
+std::vector<std::string> split_options(std::string_view text);
+
+/// `value` with a backslash before each comma and backslash, as libfuse's option parser wants it.
+std::string escape_option_value(std::string_view value);
+
+/// The -o argument for libfuse: what every mount has, then those of `words` that mean something to it; those
+/// that mount(8) and fstab add are left out. std::system_error EINVAL naming an unknown word.
+/// Always there: ro, nosuid, nodev, default_permissions, and `source` as the name that df shows.
+std::string fuse_options(const std::string& source, const std::vector<std::string>& words);
+
+}  // namespace pwalk::mount

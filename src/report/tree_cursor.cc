@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "report/tree_cursor.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "snapshot/rules.h"
+
+namespace pwalk::report {
+
+TreeCursor::TreeCursor(std::shared_ptr<const snapshot::Snapshot> snapshot, const snapshot::Entry& start,
+                       std::string start_path, Among among)
+    : snapshot_(std::move(snapshot)),
+      among_(among),
+      entry_(start),
+      start_length_(start_path.size()),
+      path_(std::move(start_path)) {}
+
+TreeCursor::Visit TreeCursor::next() {
+  if (!started_) {
+    started_ = true;
+    if (!entry_.is_directory()) return last_ = Visit::other;
+    directory_ = snapshot_->directory_of(entry_);
+    return last_ = Visit::enter;
+  }
+  // The last visit's name leaves the path; after that directory_ is where the next child is looked for.
+  if (last_ == Visit::end || (depth_ == 0 && last_ != Visit::enter)) return last_ = Visit::end;
+  if (last_ == Visit::leave) go_up();
+  if (last_ == Visit::other) drop_name();
+  if (position_ == child_count()) return last_ = Visit::leave;
+  take_child();
+  ++depth_;
+  if (path_.empty() || path_.back() != '/') path_ += '/';
+  path_ += entry_.name;
+  return last_ = entry_.is_directory() ? Visit::enter : Visit::other;
+}
+
+/// Reads the child at position_; if it is a directory it becomes directory_.
+void TreeCursor::take_child() {
+  if (among_ == Among::directories) {
+    directory_ = snapshot_->subdirectory(directory_, position_);
+    entry_ = snapshot_->entry(directory_.entry());
+    if (!entry_.is_directory() || entry_.directory_index != directory_.place.index)
+      throw FormatError(snapshot::array_file_name(directory_.place.shard, format::array_directories),
+                        "record " + std::to_string(directory_.place.index), snapshot::rule::entry_directory,
+                        "does not belong to entry " + std::to_string(directory_.record.entry));
+    position_ = 0;
+    return;
+  }
+  entry_ = snapshot_->child(directory_, position_);
+  ++position_;
+  if (entry_.is_directory()) {
+    directory_ = snapshot_->directory_of(entry_);
+    position_ = 0;
+  }
+}
+
+/// From a directory that was left to its parent, behind it.
+void TreeCursor::go_up() {
+  snapshot::Directory parent = snapshot_->parent_of(directory_);
+  position_ = among_ == Among::entries ? directory_.record.entry - parent.record.child_first
+                                       : directory_.place.index - parent.record.dir_first;
+  ++position_;
+  directory_ = parent;
+  drop_name();
+}
+
+void TreeCursor::drop_name() {
+  --depth_;
+  path_.resize(depth_ == 0 ? start_length_ : path_.rfind('/'));
+}
+
+}  // namespace pwalk::report

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#include "scan/scan.h"
+
+#include <fcntl.h>
+#include <sys/statfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "scan/sink.h"
+#include "snapshot/publish.h"
+#include "snapshot/store.h"
+#include "walk/walker.h"
+
+namespace pwalk::scan {
+
+namespace {
+
+snapshot::Timestamp now(clockid_t clock) {
+  struct timespec time;
+  ::clock_gettime(clock, &time);
+  return {time.tv_sec, static_cast<std::uint32_t>(time.tv_nsec)};
+}
+
+double seconds_between(snapshot::Timestamp from, snapshot::Timestamp to) {
+  return static_cast<double>(to.seconds - from.seconds) +
+         (static_cast<double>(to.nanoseconds) - static_cast<double>(from.nanoseconds)) / 1e9;
+}
+
+std::string host_name() {
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) != 0) throw_errno("cannot get the host's name");
+  return name;
+}
+
+/// The root as it was found: open for listing if it is a directory, for its status only otherwise.
+struct Root {
+  Fd descriptor;
+  struct statx stat {};
+  std::string path;  // absolute, symbolic links resolved
+  bool is_directory() const noexcept { return S_ISDIR(stat.stx_mode); }
+};
+
+Root open_root(const std::string& path) {
+  Root root;
+  // A symbolic link on the command line is followed; nothing but a directory is opened for reading.
+  root.descriptor = open_at(AT_FDCWD, path, O_PATH);
+  if (int error = walk::stat_entry(root.descriptor.get(), "", root.stat); error != 0)
+    throw_errno(error, "cannot stat '" + printable(path) + "'");
+  if (root.is_directory()) {
+    try {
+      root.descriptor = open_at(root.descriptor.get(), ".", O_RDONLY | O_DIRECTORY | O_NOATIME);
+    } catch (const std::system_error& refused) {
+      if (refused.code().value() != EPERM)
+        throw_errno(refused.code().value(), "cannot read '" + printable(path) + "'");
+      root.descriptor = open_at(root.descriptor.get(), ".", O_RDONLY | O_DIRECTORY);
+    }
+    if (int error = walk::stat_entry(root.descriptor.get(), "", root.stat); error != 0)
+      throw_errno(error, "cannot stat '" + printable(path) + "'");
+  }
+  std::unique_ptr<char, decltype(&std::free)> absolute(::realpath(path.c_str(), nullptr), &std::free);
+  root.path = absolute ? absolute.get() : path;
+  return root;
+}
+
+snapshot::FileSystem file_system_of(int descriptor, const std::string& path) {
+  struct statfs status;
+  if (::fstatfs(descriptor, &status) != 0)
+    throw_errno("cannot get the file system of '" + printable(path) + "'");
+  snapshot::FileSystem file_system;
+  file_system.magic = static_cast<std::uint32_t>(status.f_type);
+  file_system.block_bytes = static_cast<std::uint64_t>(status.f_bsize);
+  file_system.blocks = status.f_blocks;
+  file_system.blocks_free = status.f_bfree;
+  file_system.blocks_available = status.f_bavail;
+  file_system.inodes = status.f_files;
+  file_system.inodes_free = status.f_ffree;
+  file_system.name_bytes_max = static_cast<std::uint64_t>(status.f_namelen);
+  return file_system;
+}
+
+/// Where the snapshot goes: a path of its own, or a TIME of a locked NAME.
+struct Destination {
+  std::unique_ptr<snapshot::StoreName> store_name;
+  Fd parent;
+  std::string parent_path;
+  std::string name;
+  std::uint32_t slot = 0;
+};
+
+Destination plain_destination(const std::string& output) {
+  std::string path = output;
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  std::size_t slash = path.rfind('/');
+  Destination destination;
+  destination.name = slash == std::string::npos ? path : path.substr(slash + 1);
+  destination.parent_path = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  if (destination.name.empty() || destination.name == "." || destination.name == "..")
+    throw_errno(EINVAL, "cannot write a snapshot as '" + printable(output) + "'");
+  destination.parent = open_at(AT_FDCWD, destination.parent_path, O_RDONLY | O_DIRECTORY);
+  struct stat status;
+  if (::fstatat(destination.parent.get(), destination.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+    throw_errno(EEXIST, "cannot write a snapshot as '" + printable(output) + "'");
+  snapshot::collect_partials(destination.parent.get());
+  return destination;
+}
+
+/// Fills `destination`; a refusal is returned as text.
+std::string store_destination(const Request& request, const snapshot::Manifest& manifest,
+                              Destination& destination) {
+  std::string name = request.name.empty() ? snapshot::default_snapshot_name(manifest.root) : request.name;
+  try {
+    destination.store_name = std::make_unique<snapshot::StoreName>(request.store, name);
+  } catch (const std::system_error& refused) {
+    if (refused.code().value() != EWOULDBLOCK) throw;
+    return "another scan is writing '" + printable(request.store + "/" + name) +
+           "': its lock is held; try again later";
+  }
+  if (auto origin = destination.store_name->origin();
+      origin && (origin->host != manifest.host || origin->root != manifest.root))
+    return "'" + printable(destination.store_name->path()) + "' holds snapshots of '" +
+           printable(origin->root) + "' on host '" + printable(origin->host) + "', not of '" +
+           printable(manifest.root) + "' on '" + printable(manifest.host) + "': choose another name with -n";
+  destination.slot = destination.store_name->take_slot();
+  destination.name = destination.store_name->free_time_name(snapshot::time_name(manifest.start));
+  destination.parent_path = destination.store_name->path();
+  destination.parent = open_at(destination.store_name->directory(), ".", O_RDONLY | O_DIRECTORY);
+  return "";
+}
+
+snapshot::Manifest origin_of(const Request& request, const Root& root, walk::MountTable& mounts) {
+  snapshot::Manifest manifest;
+  manifest.program = "pwalk-scan " PWALK_VERSION;
+  manifest.host = host_name();
+  manifest.root = root.path;
+  manifest.start = now(CLOCK_REALTIME);
+  manifest.options["one-file-system"] = request.one_file_system ? "yes" : "no";
+  manifest.options["threads"] = std::to_string(request.threads);
+  manifest.file_system = file_system_of(root.descriptor.get(), root.path);
+  for (const walk::MountEntry& mount : mounts.around(root.path))
+    manifest.mounts.push_back({mount.mount_id, mount.major, mount.minor, mount.root, mount.mount_point,
+                               mount.type, mount.source, mount.options});
+  return manifest;
+}
+
+/// The root as the walk would hand it over, had it a parent.
+walk::Child root_child(const Root& root, std::string& target) {
+  walk::Child child;
+  child.stat = &root.stat;
+  child.is_directory = root.is_directory();
+  child.target = target;
+  return child;
+}
+
+/// Walks the tree into the partial snapshot; false when stopped.
+bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
+               const snapshot::PartialSnapshot& partial, snapshot::SnapshotWriter& writer,
+               const std::atomic<bool>& stop) {
+  unsigned workers = root.is_directory() ? request.threads : 1;
+  std::vector<std::unique_ptr<SnapshotSink>> sinks;
+  std::vector<walk::Sink*> sink_pointers;
+  std::vector<snapshot::WorkerWriter*> pens;
+  for (unsigned i = 0; i < workers; ++i) {
+    pens.push_back(&writer.add_worker());
+    sinks.push_back(std::make_unique<SnapshotSink>(writer, *pens.back(), mounts));
+    sink_pointers.push_back(sinks.back().get());
+  }
+  std::string target;
+  pens[0]->add_root(entry_input(root_child(root, target), sinks[0]->device_index(root.stat)));
+  if (!root.is_directory()) return !stop.load();
+  walk::Options options;
+  options.workers = workers;
+  options.one_file_system = request.one_file_system;
+  options.output_device = partial.device();
+  options.output_inode = partial.inode();
+  walk::Walker walker(options, mounts, sink_pointers, stop);
+  return walker.run(std::move(root.descriptor), root.stat, token_of({0, 0}));
+}
+
+}  // namespace
+
+Result run(const Request& request, const std::atomic<bool>& stop) {
+  Result result;
+  snapshot::Timestamp started = now(CLOCK_MONOTONIC);
+  Root root = open_root(request.root);
+  walk::MountTable mounts;
+  snapshot::Manifest manifest = origin_of(request, root, mounts);
+
+  Destination destination;
+  if (request.output) {
+    destination = plain_destination(*request.output);
+  } else {
+    result.refusal = store_destination(request, manifest, destination);
+    if (!result.refusal.empty()) return result;
+  }
+  manifest.slot = destination.slot;
+
+  std::array<std::uint8_t, 16> uuid = snapshot::new_uuid();
+  snapshot::PartialSnapshot partial(destination.parent.get(), destination.parent_path, uuid);
+  snapshot::SnapshotWriter writer(partial.directory(), uuid);
+  if (!walk_into(request, root, mounts, partial, writer, stop)) {
+    result.stopped = true;
+    return result;
+  }
+  manifest.end = now(CLOCK_REALTIME);
+  result.manifest = writer.finish(std::move(manifest), request.threads);
+  if (stop.load()) {
+    result.stopped = true;
+    return result;
+  }
+  if (request.mode) partial.open_to(*request.mode);
+  partial.publish(destination.name);
+  if (destination.store_name) destination.store_name->update_latest(destination.name);
+  result.snapshot_path = (destination.parent_path == "."   ? ""
+                          : destination.parent_path == "/" ? "/"
+                                                           : destination.parent_path + "/") +
+                         destination.name;
+  result.seconds = seconds_between(started, now(CLOCK_MONOTONIC));
+  return result;
+}
+
+}  // namespace pwalk::scan

@@ -1,0 +1,41 @@
+// pwalk-scan's work: a walk whose sinks write a snapshot. Walk and snapshot meet here and nowhere else.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "snapshot/manifest.h"
+
+namespace pwalk::scan {
+
+struct Request {
+  std::string root;
+  std::optional<std::string> output;  // the snapshot's path, must not exist; otherwise it goes into the store
+  std::string store;
+  std::string name;  // empty: from the root's path
+  unsigned threads = 1;
+  bool one_file_system = false;
+  std::optional<mode_t> mode;  // permission bits of the published snapshot, else 0700
+};
+
+struct Result {
+  snapshot::Manifest manifest;
+  std::string snapshot_path;
+  double seconds = 0;    // from the start to the publication
+  bool stopped = false;  // nothing was published
+  std::string refusal;   // why nothing was done, where no errno tells; empty otherwise
+
+  /// Something could not be read, and is listed in the snapshot.
+  bool has_errors() const noexcept { return manifest.totals.errors > 0; }
+};
+
+/// Scans and publishes. std::system_error where the job cannot be done; then nothing is left behind.
+/// `stop` becoming true ends it soon, with nothing published.
+Result run(const Request& request, const std::atomic<bool>& stop);
+
+}  // namespace pwalk::scan

@@ -1,0 +1,44 @@
+// A worker's sink that writes what the walk hands over into the snapshot.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+
+#include "snapshot/writer.h"
+#include "walk/walker.h"
+
+namespace pwalk::scan {
+
+/// A directory's place in the snapshot as the walk's token, and back.
+walk::Token token_of(snapshot::Place place) noexcept;
+snapshot::Place place_of(walk::Token token) noexcept;
+
+/// The writer's input for one child; `device_index` is that of its stat.
+snapshot::EntryInput entry_input(const walk::Child& child, std::uint32_t device_index) noexcept;
+
+class SnapshotSink : public walk::Sink {
+ public:
+  SnapshotSink(snapshot::SnapshotWriter& writer, snapshot::WorkerWriter& worker, walk::MountTable& mounts);
+
+  bool begin(walk::Token directory, std::uint64_t entries, std::uint64_t names_bytes,
+             std::uint64_t links) override;
+  bool add(const walk::Child& child, walk::Token& token) override;
+  void end(const walk::Outcome& outcome) override;
+  void not_listed(walk::Token directory, const walk::Outcome& outcome) override;
+  void finish(walk::Token directory) override;
+  void vanished() override { worker_.count_vanished(); }
+  void duplicate() override { worker_.count_duplicate(); }
+
+  std::uint32_t device_index(const struct statx& stat);
+
+ private:
+  snapshot::SnapshotWriter& writer_;
+  snapshot::WorkerWriter& worker_;
+  walk::MountTable& mounts_;
+  std::uint64_t last_device_ = ~std::uint64_t{0};
+  std::uint32_t last_index_ = 0;
+  std::unordered_map<std::uint64_t, std::uint32_t> devices_;
+};
+
+}  // namespace pwalk::scan

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include "snapshot/array_reader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "snapshot/format.h"
+#include "snapshot/rules.h"
+
+namespace pwalk::snapshot {
+
+namespace {
+
+std::uint64_t padded(std::uint64_t bytes) noexcept {
+  return (bytes + 7) / 8 * 8;
+}
+
+std::uint64_t blocks_of(std::uint64_t bytes) noexcept {
+  return (bytes + format::block_bytes - 1) / format::block_bytes;
+}
+
+void check_header(const format::FileHeader& header, const Manifest& manifest, std::uint32_t shard,
+                  const ArrayFile& file) {
+  auto broken = [&](const char* rule, const char* detail) {
+    throw FormatError(file.file_name, "header", rule, detail);
+  };
+  if (std::memcmp(header.magic, format::magic, sizeof header.magic) != 0)
+    broken(rule::file_header, "not an array file of a pwalk snapshot");
+  if (header.version != format::version) broken(rule::file_header, "unknown version");
+  if (header.array != file.array) broken(rule::file_header, "holds another array");
+  if (header.record_bytes != array_record_bytes(file.array)) broken(rule::file_header, "wrong record size");
+  if (header.shard != shard) broken(rule::file_header, "belongs to another shard");
+  if (std::memcmp(header.uuid, manifest.uuid.data(), sizeof header.uuid) != 0)
+    broken(rule::file_uuid, "belongs to another snapshot");
+  if ((header.incompatible & ~format::known_incompatible) != 0)
+    broken(rule::file_features, "uses a feature that this program does not know");
+  if (header.records != file.records) broken(rule::file_counts, "count is not the manifest's");
+  for (std::uint64_t word : header.reserved)
+    if (word != 0) broken(rule::file_header, "reserved field is not zero");
+}
+
+}  // namespace
+
+void ArrayReader::Free::operator()(void* memory) const noexcept {
+  std::free(memory);
+}
+
+ArrayReader::ArrayReader(int snapshot_directory, const Manifest& manifest, std::uint32_t shard,
+                         const ArrayFile& file)
+    : file_name_(file.file_name), records_(file.records) {
+  Fd opened = open_at(snapshot_directory, file.file_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  struct stat status;
+  if (::fstat(opened.get(), &status) != 0) throw_errno("cannot stat '" + file.file_name + "'");
+  if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) != file.file_bytes)
+    throw FormatError(file_name_, "", rule::file_length, "is not as long as the manifest says");
+
+  area_bytes_ = records_ * array_record_bytes(file.array);
+  blocks_ = blocks_of(area_bytes_);
+  table_blocks_ = blocks_of(blocks_ * 8);
+  // What the manifest's hash covers: the header and the hashes of the hash table's own blocks.
+  std::vector<unsigned char> proof(sizeof(format::FileHeader) + table_blocks_ * 8);
+  if (!read_exactly(opened.get(), proof.data(), sizeof(format::FileHeader), 0, file_name_) ||
+      !read_exactly(opened.get(), proof.data() + sizeof(format::FileHeader), table_blocks_ * 8,
+                    file.file_bytes - table_blocks_ * 8, file_name_))
+    throw FormatError(file_name_, "", rule::file_length, "became shorter while it was opened");
+  format::FileHeader header;
+  std::memcpy(&header, proof.data(), sizeof header);
+  check_header(header, manifest, shard, file);
+  if (hash64(proof.data(), proof.size()) != file.hash)
+    throw FormatError(file_name_, "header", rule::file_hash, "hash is not the manifest's");
+
+  file_ = std::make_unique<MappedFile>(opened.get(), file.file_bytes);
+  std::size_t words = (blocks_ + table_blocks_ + 63) / 64;
+  void* memory = std::calloc(words, sizeof(std::atomic<std::uint64_t>));
+  if (memory == nullptr) throw std::bad_alloc();
+  verified_.reset(static_cast<std::atomic<std::uint64_t>*>(memory));
+}
+
+void ArrayReader::check_readable() const {
+  if (file_->lost()) throw FormatError(file_name_, "", rule::file_readable, "the storage cannot be read");
+}
+
+namespace {
+
+std::uint64_t word_at(const unsigned char* bytes) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, bytes, sizeof word);
+  return word;
+}
+
+}  // namespace
+
+void ArrayReader::verify_table_block(std::uint64_t table_block) const {
+  std::uint64_t table = format::records_offset + padded(area_bytes_);
+  std::uint64_t begin = table_block * format::block_bytes;
+  std::uint64_t length = std::min(format::block_bytes, blocks_ * 8 - begin);
+  std::uint64_t expected = word_at(file_->bytes() + table + blocks_ * 8 + table_block * 8);
+  bool right = hash64(file_->bytes() + table + begin, length) == expected;
+  check_readable();
+  if (!right)
+    throw FormatError(file_name_, "hash table block " + std::to_string(table_block), rule::block_hash,
+                      "does not have its hash");
+}
+
+void ArrayReader::verify_block(std::uint64_t block) const {
+  std::uint64_t table = format::records_offset + padded(area_bytes_);
+  std::uint64_t begin = block * format::block_bytes;
+  std::uint64_t length = std::min(format::block_bytes, area_bytes_ - begin);
+  std::uint64_t expected = word_at(file_->bytes() + table + block * 8);
+  bool right = hash64(file_->bytes() + format::records_offset + begin, length) == expected;
+  check_readable();
+  if (!right)
+    throw FormatError(file_name_, "block " + std::to_string(block), rule::block_hash,
+                      "does not have its hash");
+}
+
+void ArrayReader::require_block(std::uint64_t block) const {
+  auto seen = [&](std::uint64_t bit) {
+    return (verified_[bit / 64].load(std::memory_order_relaxed) >> (bit % 64) & 1) != 0;
+  };
+  auto remember = [&](std::uint64_t bit) {
+    verified_[bit / 64].fetch_or(std::uint64_t{1} << (bit % 64), std::memory_order_relaxed);
+  };
+  if (seen(block)) return;
+  std::uint64_t table_block = block * 8 / format::block_bytes;
+  if (!seen(blocks_ + table_block)) {
+    verify_table_block(table_block);
+    remember(blocks_ + table_block);
+  }
+  verify_block(block);
+  remember(block);
+}
+
+const unsigned char* ArrayReader::verified(std::uint64_t offset, std::uint64_t length) const {
+  if (length > 0)
+    for (std::uint64_t block = offset / format::block_bytes;
+         block <= (offset + length - 1) / format::block_bytes; ++block)
+      require_block(block);
+  return file_->bytes() + format::records_offset + offset;
+}
+
+void ArrayReader::copy(std::uint64_t offset, std::uint64_t length, void* out) const {
+  std::memcpy(out, verified(offset, length), length);
+  check_readable();
+}
+
+void ArrayReader::verify_all() const {
+  auto require_zero = [&](std::uint64_t begin, std::uint64_t end) {
+    for (std::uint64_t at = begin; at < end; ++at)
+      if (file_->bytes()[at] != 0) {
+        check_readable();
+        throw FormatError(file_name_, "byte " + std::to_string(at), rule::file_padding, "is not zero");
+      }
+    check_readable();
+  };
+  require_zero(sizeof(format::FileHeader), format::records_offset);
+  require_zero(format::records_offset + area_bytes_, format::records_offset + padded(area_bytes_));
+  for (std::uint64_t block = 0; block < table_blocks_; ++block) verify_table_block(block);
+  for (std::uint64_t block = 0; block < blocks_; ++block) verify_block(block);
+}
+
+}  // namespace pwalk::snapshot

@@ -1,0 +1,68 @@
+// One array file, mapped: the only way to its bytes is a checked slice whose 64 KiB blocks have been verified
+// against the hash table, which is itself verified block by block. One bit a block remembers.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <type_traits>
+
+#include "base/mapped_file.h"
+#include "snapshot/manifest.h"
+
+namespace pwalk::snapshot {
+
+class ArrayReader {
+ public:
+  /// Opens `file` of `manifest` (rules F1–F6) in the snapshot directory.
+  ArrayReader(int snapshot_directory, const Manifest& manifest, std::uint32_t shard, const ArrayFile& file);
+
+  std::uint64_t records() const noexcept { return records_; }
+  std::uint64_t record_area_bytes() const noexcept { return area_bytes_; }
+  std::uint64_t blocks() const noexcept { return blocks_; }
+  const std::string& file_name() const noexcept { return file_name_; }
+
+  /// Copies `length` bytes of the record area from `offset` on. The range must lie within the area (the
+  /// caller has checked its index and says so with the rule it would have broken).
+  void copy(std::uint64_t offset, std::uint64_t length, void* out) const;
+
+  template <class Record>
+  Record record(std::uint64_t index) const {
+    static_assert(std::is_trivially_copyable_v<Record>);
+    Record out;
+    copy(index * sizeof(Record), sizeof(Record), &out);
+    return out;
+  }
+
+  /// Pointer to verified bytes [offset, offset + length), both within the area.
+  const unsigned char* verified(std::uint64_t offset, std::uint64_t length) const;
+
+  /// Verifies a block of the record area, whatever was verified before (FormatError F7, F9).
+  void verify_block(std::uint64_t block) const;
+  /// For the full check: every block, the table, and the unused bytes (F7, F8, F9).
+  void verify_all() const;
+
+  /// FormatError F9 if the storage failed under the mapping.
+  void check_readable() const;
+
+ private:
+  void verify_table_block(std::uint64_t table_block) const;
+  void require_block(std::uint64_t block) const;
+
+  std::string file_name_;
+  std::uint64_t records_ = 0;
+  std::uint64_t area_bytes_ = 0;
+  std::uint64_t blocks_ = 0;
+  std::uint64_t table_blocks_ = 0;
+  std::unique_ptr<MappedFile> file_;
+  // Bits 0 … blocks − 1: the block was verified; then one bit for each block of the hash table. Calloc'ed so
+  // that untouched pages cost nothing.
+  struct Free {
+    void operator()(void* memory) const noexcept;
+  };
+  std::unique_ptr<std::atomic<std::uint64_t>[], Free> verified_;
+};
+
+}  // namespace pwalk::snapshot

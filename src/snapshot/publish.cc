@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "snapshot/publish.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/list.h"
+#include "base/text.h"
+#include "snapshot/manifest.h"
+
+namespace pwalk::snapshot {
+
+std::array<std::uint8_t, 16> new_uuid() {
+  std::array<std::uint8_t, 16> uuid;
+  if (::getrandom(uuid.data(), uuid.size(), 0) != static_cast<ssize_t>(uuid.size()))
+    throw_errno("cannot get random bytes");
+  uuid[6] = static_cast<std::uint8_t>((uuid[6] & 0x0f) | 0x40);
+  uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3f) | 0x80);
+  return uuid;
+}
+
+PartialSnapshot::PartialSnapshot(int parent, std::string parent_path,
+                                 const std::array<std::uint8_t, 16>& uuid)
+    : parent_(open_at(parent, ".", O_RDONLY | O_DIRECTORY)),
+      parent_path_(std::move(parent_path)),
+      name_(partial_prefix + uuid_text(uuid)) {
+  // Between mkdir and flock a collector may take the new directory for a dead one: then make it again.
+  for (int attempt = 0;; ++attempt) {
+    if (::mkdirat(parent_.get(), name_.c_str(), 0700) != 0)
+      throw_errno("cannot create a directory in '" + printable(parent_path_) + "'");
+    try {
+      directory_ = open_at(parent_.get(), name_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    } catch (const std::system_error&) {
+      if (attempt < 8) continue;
+      throw;
+    }
+    struct stat opened;
+    struct stat named;
+    if (::fchmod(directory_.get(), 0700) != 0 || ::fstat(directory_.get(), &opened) != 0)
+      throw_errno("cannot use the new directory in '" + printable(parent_path_) + "'");
+    ::flock(directory_.get(),
+            LOCK_EX | LOCK_NB);  // where there are no such locks, nothing is collected either
+    device_ = opened.st_dev;
+    inode_ = opened.st_ino;
+    if (::fstatat(parent_.get(), name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == inode_)
+      return;
+    if (attempt == 8) throw_errno(EBUSY, "cannot create a directory in '" + printable(parent_path_) + "'");
+  }
+}
+
+PartialSnapshot::~PartialSnapshot() {
+  if (published_ || name_.empty()) return;
+  try {
+    remove_tree(parent_.get(), name_);
+  } catch (const std::system_error&) {
+    // Its lock goes with this process: the next scan collects it.
+  }
+}
+
+void PartialSnapshot::open_to(mode_t mode) {
+  for (const std::string& name : list_directory(directory_.get()))
+    if (::fchmodat(directory_.get(), name.c_str(), mode & 0666, 0) != 0)
+      throw_errno("cannot change the mode of '" + printable(name) + "'");
+  if (::fchmod(directory_.get(), mode & 0777) != 0) throw_errno("cannot change the mode of the snapshot");
+  sync_file(directory_.get(), parent_path_);
+}
+
+void PartialSnapshot::publish(const std::string& name) {
+  int result = ::renameat2(parent_.get(), name_.c_str(), parent_.get(), name.c_str(), RENAME_NOREPLACE);
+  if (result != 0 && (errno == EINVAL || errno == ENOSYS)) {
+    // No such flag on this file system: a directory replaces at most an empty directory.
+    struct stat status;
+    if (::fstatat(parent_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
+      errno = EEXIST;
+    } else {
+      result = ::renameat(parent_.get(), name_.c_str(), parent_.get(), name.c_str());
+    }
+  }
+  if (result != 0) throw_errno("cannot publish '" + printable(parent_path_ + "/" + name) + "'");
+  published_ = true;
+  sync_file(parent_.get(), parent_path_);
+}
+
+void collect_partials(int parent) {
+  for (const std::string& name : list_directory(parent)) {
+    if (name.rfind(partial_prefix, 0) != 0) continue;
+    try {
+      Fd directory = open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      if (::flock(directory.get(), LOCK_EX | LOCK_NB) == 0) remove_tree(parent, name);
+    } catch (const std::system_error&) {
+      // Somebody else's, or gone: none of this scan's business.
+    }
+  }
+}
+
+}  // namespace pwalk::snapshot

@@ -1,0 +1,49 @@
+// The arrays of one shard while one worker writes them, and the table that makes attributes distinct.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "snapshot/array_writer.h"
+#include "snapshot/format.h"
+#include "snapshot/manifest.h"
+
+namespace pwalk::snapshot {
+
+class ShardWriter {
+ public:
+  ShardWriter(int directory, std::uint32_t number);
+
+  std::uint32_t number() const noexcept { return number_; }
+  ArrayWriter& array(std::uint32_t array) noexcept { return *arrays_[array]; }
+  const ArrayWriter& array(std::uint32_t array) const noexcept { return *arrays_[array]; }
+  std::uint64_t records(std::uint32_t array) const noexcept { return arrays_[array]->records(); }
+  format::Directory& directory(std::uint32_t index) const noexcept {
+    return arrays_[format::array_directories]->at<format::Directory>(index);
+  }
+
+  /// Index of a record equal to `attributes`, appended if it is new. Up to 2^18 combinations are remembered;
+  /// beyond that an old one may be written once more.
+  std::uint32_t intern(const format::Attributes& attributes);
+
+  /// Writes out all arrays that have records; `first_entry` is filled in by the caller.
+  Shard finish(const Manifest& manifest);
+
+ private:
+  void enlarge_table();
+
+  std::uint32_t number_;
+  std::array<std::unique_ptr<ArrayWriter>, format::array_kinds> arrays_;
+  // Open addressing over indices + 1 into the attributes; 0 is free. A power of two, at most half full.
+  std::vector<std::uint32_t> table_;
+  std::uint64_t remembered_ = 0;
+  format::Attributes last_{};
+  std::uint32_t last_index_ = 0;
+  bool has_last_ = false;
+};
+
+}  // namespace pwalk::snapshot

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT
+#include "snapshot/snapshot.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "snapshot/derive.h"
+#include "snapshot/rules.h"
+#include "snapshot/shard_reader.h"
+
+namespace pwalk::snapshot {
+
+namespace {
+
+constexpr std::uint64_t manifest_limit_bytes = std::uint64_t{1} << 30;
+
+std::string record_text(std::uint64_t index) {
+  return "record " + std::to_string(index);
+}
+
+bool known_type(std::uint16_t mode) noexcept {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+    case S_IFDIR:
+    case S_IFLNK:
+    case S_IFCHR:
+    case S_IFBLK:
+    case S_IFIFO:
+    case S_IFSOCK:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void check_attributes(const ShardReader& shard, std::uint32_t index, const format::Attributes& attributes,
+                      std::size_t devices) {
+  auto broken = [&](const char* rule, const char* detail) {
+    throw FormatError(shard.file_name(format::array_attributes), record_text(index), rule, detail);
+  };
+  if ((attributes.flags & ~format::known_attribute_flags) != 0)
+    broken(rule::attributes_flags, "has an unknown flag");
+  bool no_stat = (attributes.flags & format::flag_no_stat) != 0;
+  bool dirent_type = (attributes.flags & format::flag_dirent_type) != 0;
+  if (dirent_type && !no_stat) broken(rule::attributes_flags, "has a dirent type beside a stat");
+  if (no_stat) {
+    if ((attributes.mode & ~S_IFMT) != 0 || (attributes.flags & format::flag_wide) != 0 ||
+        attributes.uid != 0 || attributes.gid != 0 || attributes.nlink != 0 || attributes.device_index != 0 ||
+        attributes.blksize != 0 || attributes.rdev != 0)
+      broken(rule::attributes_no_stat, "has values although there was no stat");
+    if (dirent_type != ((attributes.mode & S_IFMT) != 0))
+      broken(rule::attributes_type, "has a type from nowhere");
+    if (!dirent_type) return;
+  } else if (attributes.device_index >= devices) {
+    broken(rule::attributes_device, "device is not in the manifest's table");
+  }
+  if (!known_type(attributes.mode)) broken(rule::attributes_type, "has an unknown type");
+}
+
+void check_name(const ShardReader& shard, Place place, std::string_view name) {
+  auto broken = [&](const char* rule, const char* detail) {
+    throw FormatError(shard.file_name(format::array_entries), record_text(place.index), rule, detail);
+  };
+  bool is_root = place == Place{0, 0};
+  if (name.empty() != is_root)
+    broken(rule::name_not_empty, is_root ? "the root has a name" : "an entry has no name");
+  if (name.find('/') != std::string_view::npos) broken(rule::name_no_slash, "a name has a slash");
+  if (name == "." || name == "..") broken(rule::name_not_dots, "a name is . or ..");
+}
+
+/// The name of an entry, checked; for searches, which need nothing else of it.
+std::string_view name_at(const ShardReader& shard, std::uint32_t index) {
+  auto record = shard.record<format::Entry>(format::array_entries, index, rule::entry_index);
+  std::string_view name = shard.string_at(record.name);
+  check_name(shard, {shard.number(), index}, name);
+  return name;
+}
+
+void take_wide(const ShardReader& shard, std::uint32_t index, const format::Entry& record, Entry& entry) {
+  auto wide = shard.record<format::Wide>(format::array_wide, record.size, rule::entry_wide);
+  bool has_btime = (wide.flags & format::wide_has_btime) != 0;
+  if (wide.entry != index || (wide.flags & ~format::wide_has_btime) != 0 ||
+      wide.atime_nanoseconds > 999'999'999 || wide.mtime_nanoseconds > 999'999'999 ||
+      wide.ctime_nanoseconds > 999'999'999 || wide.btime_nanoseconds > 999'999'999)
+    throw FormatError(shard.file_name(format::array_wide), record_text(record.size), rule::entry_wide,
+                      "is not the wide record of its entry");
+  entry.inode = wide.inode;
+  entry.apparent_bytes = wide.size;
+  entry.blocks = wide.blocks;
+  entry.atime = {wide.atime_seconds, wide.atime_nanoseconds};
+  entry.mtime = {wide.mtime_seconds, wide.mtime_nanoseconds};
+  entry.ctime = {wide.ctime_seconds, wide.ctime_nanoseconds};
+  if (has_btime) entry.btime = Timestamp{wide.btime_seconds, wide.btime_nanoseconds};
+}
+
+void take_numbers(const format::Entry& record, Entry& entry) {
+  entry.inode = record.inode;
+  entry.apparent_bytes = record.size;
+  entry.blocks = record.blocks_low;
+  if (!entry.is_directory()) entry.blocks |= std::uint64_t{record.blocks_high_or_directory} << 32;
+  entry.atime = from_nanoseconds(record.atime);
+  entry.mtime = from_nanoseconds(record.mtime);
+  entry.ctime = from_nanoseconds(record.ctime);
+  if (record.btime != format::time_absent) entry.btime = from_nanoseconds(record.btime);
+}
+
+bool known_state(std::uint16_t state) noexcept {
+  return !state_name(state).empty();
+}
+
+}  // namespace
+
+Totals Directory::totals() const noexcept {
+  return totals_of(record);
+}
+
+std::shared_ptr<const Snapshot> Snapshot::open(const std::string& path) {
+  return open(AT_FDCWD, path);
+}
+
+std::shared_ptr<const Snapshot> Snapshot::open(int directory, const std::string& path) {
+  Fd opened = open_at(directory, path, O_RDONLY | O_DIRECTORY);
+  std::shared_ptr<Snapshot> snapshot(new Snapshot);
+  snapshot->manifest_ = parse_manifest(read_file(opened.get(), format::manifest_name, manifest_limit_bytes));
+  const Manifest& manifest = snapshot->manifest_;
+  snapshot->shards_.reserve(manifest.shards.size());
+  for (std::uint32_t number = 0; number < manifest.shards.size(); ++number) {
+    snapshot->shards_.push_back(std::make_unique<ShardReader>(opened.get(), manifest, number));
+    snapshot->entry_count_ += snapshot->shards_.back()->records(format::array_entries);
+  }
+  if (snapshot->shards_[0]->records(format::array_entries) == 0)
+    throw FormatError(format::manifest_name, "/shards/0", rule::entry_root, "the root is not in shard 0");
+  return snapshot;
+}
+
+Snapshot::~Snapshot() = default;
+
+const ShardReader& Snapshot::shard_at(std::uint32_t number, const char* what) const {
+  if (number >= shards_.size())
+    throw FormatError(format::manifest_name, "/shards", what, "there is no shard " + std::to_string(number));
+  return *shards_[number];
+}
+
+Directory Snapshot::root_directory() const {
+  Directory root = directory({0, 0});
+  if (root.record.entry != 0 || root.parent() != Place{0, 0})
+    throw FormatError(shards_[0]->file_name(format::array_directories), record_text(0), rule::entry_root,
+                      "is not the root's");
+  return root;
+}
+
+Entry Snapshot::entry(Place place) const {
+  const ShardReader& shard = shard_at(place.shard, rule::entry_index);
+  auto record = shard.record<format::Entry>(format::array_entries, place.index, rule::entry_index);
+  auto attributes =
+      shard.record<format::Attributes>(format::array_attributes, record.attributes, rule::attributes_index);
+  check_attributes(shard, record.attributes, attributes, manifest_.devices.size());
+  Entry entry;
+  entry.place = place;
+  entry.name = shard.string_at(record.name);
+  check_name(shard, place, entry.name);
+  entry.mode = attributes.mode;
+  entry.flags = attributes.flags;
+  entry.uid = attributes.uid;
+  entry.gid = attributes.gid;
+  entry.nlink = attributes.nlink;
+  entry.device_index = attributes.device_index;
+  entry.blksize = attributes.blksize;
+  entry.rdev_major = static_cast<std::uint32_t>(attributes.rdev >> 32);
+  entry.rdev_minor = static_cast<std::uint32_t>(attributes.rdev);
+  if (entry.is_symlink()) entry.target = shard.string_at(record.name + entry.name.size() + 1);
+  if (entry.is_directory()) entry.directory_index = record.blocks_high_or_directory;
+  if (!entry.has_stat())
+    entry.inode = record.inode;
+  else if ((entry.flags & format::flag_wide) != 0)
+    take_wide(shard, place.index, record, entry);
+  else
+    take_numbers(record, entry);
+  return entry;
+}
+
+Directory Snapshot::directory(Place place) const {
+  const ShardReader& shard = shard_at(place.shard, rule::directory_index);
+  Directory directory{
+      place, shard.record<format::Directory>(format::array_directories, place.index, rule::directory_index)};
+  const format::Directory& record = directory.record;
+  auto broken = [&](const char* rule, const char* detail) {
+    throw FormatError(shard.file_name(format::array_directories), record_text(place.index), rule, detail);
+  };
+  if (!known_state(record.state)) broken(rule::directory_state, "has an unknown state");
+  if ((record.access & ~format::known_access) != 0 || (record.flags & ~format::known_directory_flags) != 0)
+    broken(rule::directory_flags, "has an unknown flag");
+  if (record.reserved[0] != 0 || record.reserved[1] != 0)
+    broken(rule::directory_reserved, "reserved field is not zero");
+  if ((record.depth == 0) != (place == Place{0, 0})) broken(rule::directory_parent, "has the wrong depth");
+  if (record.parent_shard >= shards_.size() ||
+      record.parent_index >= shards_[record.parent_shard]->records(format::array_directories))
+    broken(rule::directory_parent, "has no parent");
+  if (record.child_shard >= shards_.size()) broken(rule::directory_children, "has no such shard");
+  const ShardReader& children = *shards_[record.child_shard];
+  if (std::uint64_t{record.child_first} + record.child_count > children.records(format::array_entries))
+    broken(rule::directory_children, "has children outside of the entries");
+  if (std::uint64_t{record.dir_first} + record.dir_count > children.records(format::array_directories) ||
+      record.dir_count > record.child_count)
+    broken(rule::directory_subdirectories, "has subdirectories outside of the records");
+  if (record.acl != format::no_acl && record.acl >= children.records(format::array_acls))
+    broken(rule::directory_acl, "has an ACL outside of the ACLs");
+  if (record.entry >= shard.records(format::array_entries)) broken(rule::entry_directory, "has no entry");
+  if (record.state != format::state_read && record.state != format::state_partial && record.child_count != 0)
+    broken(rule::directory_unread, "was not listed but has children");
+  if (record.newest_mtime_nanoseconds > 999'999'999 || record.newest_ctime_nanoseconds > 999'999'999)
+    broken(rule::totals, "has a time out of range");
+  return directory;
+}
+
+Directory Snapshot::directory_of(const Entry& entry) const {
+  Directory found = directory({entry.place.shard, entry.directory_index});
+  if (!entry.is_directory() || found.record.entry != entry.place.index)
+    throw FormatError(shards_[entry.place.shard]->file_name(format::array_directories),
+                      record_text(entry.directory_index), rule::entry_directory,
+                      "does not belong to entry " + std::to_string(entry.place.index));
+  return found;
+}
+
+namespace {
+
+[[noreturn]] void not_parent(const ShardReader& shard, const Directory& child) {
+  throw FormatError(shard.file_name(format::array_directories), record_text(child.place.index),
+                    rule::directory_parent, "is not a child of the directory that it is in");
+}
+
+bool is_child(const Directory& directory, const Directory& child) noexcept {
+  return child.parent() == directory.place && child.record.depth == directory.record.depth + 1 &&
+         child.place.shard == directory.record.child_shard &&
+         child.record.entry >= directory.record.child_first &&
+         child.record.entry - directory.record.child_first < directory.record.child_count;
+}
+
+}  // namespace
+
+Directory Snapshot::parent_of(const Directory& child) const {
+  if (child.is_root()) return child;
+  Directory parent = directory(child.parent());
+  if (!is_child(parent, child)) not_parent(*shards_[child.place.shard], child);
+  return parent;
+}
+
+Entry Snapshot::child(const Directory& directory, std::uint32_t position) const {
+  const ShardReader& shard = shard_at(directory.record.child_shard, rule::directory_children);
+  if (position >= directory.record.child_count)
+    throw FormatError(shard.file_name(format::array_entries), record_text(position), rule::directory_children,
+                      "is not a child of its directory");
+  std::uint32_t index = directory.record.child_first + position;
+  Entry found = entry({directory.record.child_shard, index});
+  if (position > 0 && !(name_at(shard, index - 1) < found.name))
+    throw FormatError(shard.file_name(format::array_entries), record_text(index), rule::names_sorted,
+                      "the name does not follow the one before");
+  if (found.is_directory()) {
+    Directory below = directory_of(found);
+    if (!is_child(directory, below)) not_parent(shard, below);
+  }
+  return found;
+}
+
+Directory Snapshot::subdirectory(const Directory& directory, std::uint32_t position) const {
+  const ShardReader& shard = shard_at(directory.record.child_shard, rule::directory_subdirectories);
+  if (position >= directory.record.dir_count)
+    throw FormatError(shard.file_name(format::array_directories), record_text(position),
+                      rule::directory_subdirectories, "is not a subdirectory of its directory");
+  Directory below =
+      Snapshot::directory({directory.record.child_shard, directory.record.dir_first + position});
+  if (!is_child(directory, below)) not_parent(shard, below);
+  return below;
+}
+
+std::optional<Entry> Snapshot::find(const Directory& directory, std::string_view name) const {
+  if (directory.record.child_count == 0) return std::nullopt;
+  const ShardReader& shard = shard_at(directory.record.child_shard, rule::directory_children);
+  std::uint32_t low = 0;
+  std::uint32_t high = directory.record.child_count;
+  while (low < high) {
+    std::uint32_t middle = low + (high - low) / 2;
+    int order = name_at(shard, directory.record.child_first + middle).compare(name);
+    if (order == 0) return child(directory, middle);
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return std::nullopt;
+}
+
+std::optional<Entry> Snapshot::resolve(std::string_view path) const {
+  Entry at = root();
+  while (!path.empty()) {
+    std::size_t slash = path.find('/');
+    std::string_view component = path.substr(0, slash);
+    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
+    if (component.empty() || component == ".") {
+      if (!at.is_directory()) return std::nullopt;
+      continue;
+    }
+    if (!at.is_directory()) return std::nullopt;
+    auto next = find(directory_of(at), component);
+    if (!next) return std::nullopt;
+    at = *next;
+  }
+  return at;
+}
+
+std::string Snapshot::path_of(const Directory& directory) const {
+  std::vector<std::string_view> names;
+  for (Directory at = directory; !at.is_root(); at = parent_of(at)) names.push_back(entry(at.entry()).name);
+  std::string path;
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    if (!path.empty()) path += '/';
+    path += *name;
+  }
+  return path;
+}
+
+std::optional<Acl> Snapshot::acl(const Directory& directory) const {
+  if (directory.record.acl == format::no_acl) return std::nullopt;
+  const ShardReader& shard = shard_at(directory.record.child_shard, rule::directory_acl);
+  auto head = shard.record<format::Acl>(format::array_acls, directory.record.acl, rule::directory_acl);
+  std::uint64_t begin = directory.record.acl * format::acl_unit + sizeof head;
+  std::uint64_t length = std::uint64_t{head.access_bytes} + head.default_bytes;
+  const ArrayReader& acls = *shard.array(format::array_acls);
+  if (head.access_bytes > format::acl_value_limit || head.default_bytes > format::acl_value_limit ||
+      length == 0 || begin + length > acls.record_area_bytes())
+    throw FormatError(shard.file_name(format::array_acls), record_text(directory.record.acl),
+                      rule::directory_acl, "has a length out of range");
+  Acl acl;
+  acl.access_value.resize(head.access_bytes);
+  acl.default_value.resize(head.default_bytes);
+  acls.copy(begin, head.access_bytes, acl.access_value.data());
+  acls.copy(begin + head.access_bytes, head.default_bytes, acl.default_value.data());
+  return acl;
+}
+
+std::uint64_t Snapshot::error_count(std::uint32_t shard) const noexcept {
+  return shards_[shard]->records(format::array_errors);
+}
+
+format::Error Snapshot::error(std::uint32_t shard, std::uint64_t index) const {
+  const ShardReader& reader = shard_at(shard, rule::error_entry);
+  auto error = reader.record<format::Error>(format::array_errors, index, rule::error_entry);
+  auto broken = [&](const char* rule, const char* detail) {
+    throw FormatError(reader.file_name(format::array_errors), record_text(index), rule, detail);
+  };
+  if (error.entry_shard >= shards_.size() ||
+      error.entry >= shards_[error.entry_shard]->records(format::array_entries))
+    broken(rule::error_entry, "names no entry");
+  if (error.call == 0 || error.call > format::last_call || error.error == 0 || error.reserved != 0)
+    broken(rule::error_call, "has an unknown call or no errno");
+  return error;
+}
+
+std::uint64_t Snapshot::number_of(Place entry) const noexcept {
+  return shards_[entry.shard]->first_entry() + entry.index;
+}
+
+std::optional<Place> Snapshot::place_of(std::uint64_t entry_number) const noexcept {
+  if (entry_number >= entry_count_) return std::nullopt;
+  auto after =
+      std::upper_bound(shards_.begin(), shards_.end(), entry_number,
+                       [](std::uint64_t number, const auto& shard) { return number < shard->first_entry(); });
+  // Shards without entries share their first entry number with the next one: the last of them holds it.
+  std::uint32_t shard = static_cast<std::uint32_t>(after - shards_.begin()) - 1;
+  return Place{shard, static_cast<std::uint32_t>(entry_number - shards_[shard]->first_entry())};
+}
+
+}  // namespace pwalk::snapshot

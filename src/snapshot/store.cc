@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+#include "snapshot/store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <ctime>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/text.h"
+#include "snapshot/format.h"
+#include "snapshot/publish.h"
+
+namespace pwalk::snapshot {
+
+namespace {
+
+constexpr std::size_t name_bytes_max = 200;
+constexpr char lock_name[] = ".lock";
+constexpr char slot_name[] = ".next-slot";
+constexpr char latest_name[] = "latest";
+constexpr std::uint64_t manifest_limit_bytes = std::uint64_t{1} << 30;
+
+/// mkdir that takes an existing directory for success.
+void make_directory(int at, const std::string& name, const std::string& path) {
+  if (::mkdirat(at, name.c_str(), 0700) != 0 && errno != EEXIST)
+    throw_errno("cannot create '" + printable(path) + "'");
+}
+
+/// Creates a directory and those above it that are missing.
+void make_directories(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
+    if (::mkdir(path.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST)
+      throw_errno("cannot create '" + printable(path.substr(0, slash)) + "'");
+  make_directory(AT_FDCWD, path, path);
+}
+
+Fd take_lock(int directory, int operation, const std::string& path) {
+  Fd lock = open_at(directory, lock_name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+  while (::flock(lock.get(), operation) != 0)
+    if (errno != EINTR) throw_errno("cannot lock '" + printable(path) + "'");
+  return lock;
+}
+
+std::optional<Manifest> manifest_of(int directory, const std::string& snapshot) {
+  try {
+    Fd opened = open_at(directory, snapshot, O_RDONLY | O_DIRECTORY);
+    return parse_manifest(read_file(opened.get(), format::manifest_name, manifest_limit_bytes));
+  } catch (const std::system_error&) {
+  } catch (const FormatError&) {
+  }
+  return std::nullopt;
+}
+
+/// Slots of all snapshots of the store. Reads every manifest: only where the counter cannot tell.
+std::vector<bool> used_slots(int store) {
+  std::vector<bool> used(format::store_slots);
+  for (const std::string& name : list_directory(store)) {
+    if (name[0] == '.') continue;
+    try {
+      Fd directory = open_at(store, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      for (const std::string& time : list_directory(directory.get()))
+        if (time[0] != '.' && time != latest_name)
+          if (auto manifest = manifest_of(directory.get(), time)) used[manifest->slot] = true;
+    } catch (const std::system_error&) {
+      // Not a directory of snapshots.
+    }
+  }
+  return used;
+}
+
+void replace_file(int directory, const std::string& name, const std::string& contents) {
+  std::string partial = name + ".new";
+  if (::unlinkat(directory, partial.c_str(), 0) != 0 && errno != ENOENT)
+    throw_errno("cannot replace '" + partial + "'");
+  write_file_durably(directory, partial, contents);
+  if (::renameat(directory, partial.c_str(), directory, name.c_str()) != 0)
+    throw_errno("cannot replace '" + name + "'");
+  sync_file(directory, name);
+}
+
+std::optional<std::uint64_t> next_slot(int store) {
+  try {
+    std::string text = read_file(store, slot_name, 64);
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+    return parse_unsigned(text);
+  } catch (const std::system_error& missing) {
+    if (missing.code().value() == ENOENT) return std::nullopt;
+    throw;
+  }
+}
+
+}  // namespace
+
+std::string default_store_path() {
+  if (const char* store = ::getenv("PWALK_STORE"); store != nullptr && *store != '\0') return store;
+  if (::geteuid() == 0) return "/var/lib/pwalk";
+  const char* home = ::getenv("HOME");
+  if (home == nullptr || *home == '\0') throw_errno(ENOENT, "no store: neither PWALK_STORE nor HOME is set");
+  return std::string(home) + "/.local/share/pwalk";
+}
+
+std::string default_snapshot_name(std::string_view root) {
+  std::string name;
+  std::size_t begin = root.find_first_not_of('/');
+  if (begin == std::string_view::npos) return "_root_";
+  for (char c : root.substr(begin)) {
+    if (c == '/')
+      name += '-';
+    else if (c == '-')
+      name += "--";
+    else
+      name += c;
+  }
+  if (name[0] == '.') name.insert(0, "_");
+  if (name.size() > name_bytes_max) {
+    std::string hash = hex64(hash64(root.data(), root.size()));
+    name.resize(name_bytes_max - 1 - hash.size());
+    name += '-' + hash;
+  }
+  return name;
+}
+
+std::string why_not_a_name(std::string_view name) {
+  if (name.empty()) return "it is empty";
+  if (name.size() > name_bytes_max) return "it is longer than 200 bytes";
+  if (name.find('/') != std::string_view::npos) return "it contains a slash";
+  if (name[0] == '.') return "it begins with a dot";
+  return "";
+}
+
+std::string time_name(Timestamp start) {
+  std::time_t seconds = start.seconds;
+  std::tm parts{};
+  if (::gmtime_r(&seconds, &parts) == nullptr) throw_errno(EOVERFLOW, "the clock shows no time");
+  char text[64];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H%M%SZ", &parts);
+  return text;
+}
+
+bool time_name_before(std::string_view a, std::string_view b) {
+  auto split = [](std::string_view name) {
+    std::size_t suffix = name.find("Z-");
+    std::uint64_t number = 1;
+    if (suffix != std::string_view::npos) {
+      number = parse_unsigned(name.substr(suffix + 2)).value_or(1);
+      name = name.substr(0, suffix + 1);
+    }
+    return std::pair(name, number);
+  };
+  return split(a) < split(b);
+}
+
+StoreName::StoreName(const std::string& store_path, const std::string& name)
+    : path_(store_path + "/" + name) {
+  struct stat status;
+  if (::stat(store_path.c_str(), &status) != 0) make_directories(store_path);
+  store_ = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
+  make_directory(store_.get(), name, path_);
+  directory_ = open_at(store_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  lock_ = take_lock(directory_.get(), LOCK_EX | LOCK_NB, path_);
+  collect_partials(directory_.get());
+}
+
+std::optional<StoreName::Origin> StoreName::origin() const {
+  std::vector<std::string> times = list_directory(directory_.get());
+  std::sort(times.begin(), times.end(),
+            [](const std::string& a, const std::string& b) { return time_name_before(b, a); });
+  for (const std::string& time : times)
+    if (time[0] != '.' && time != latest_name)
+      if (auto manifest = manifest_of(directory_.get(), time)) return Origin{manifest->host, manifest->root};
+  return std::nullopt;
+}
+
+std::uint32_t StoreName::take_slot() {
+  Fd lock = take_lock(store_.get(), LOCK_EX, path_);
+  std::optional<std::uint64_t> next = next_slot(store_.get());
+  if (!next || *next >= format::store_slots) {
+    // The counter is lost or has gone round: look which slots are free.
+    std::vector<bool> used = used_slots(store_.get());
+    if (!next) {
+      next = format::store_slots;
+      while (*next > 0 && !used[*next - 1]) --*next;
+    }
+    std::uint64_t tries = 0;
+    while (used[*next % format::store_slots]) {
+      if (++tries == format::store_slots) throw_errno(ENOSPC, "the store has no free slot");
+      ++*next;
+    }
+  }
+  replace_file(store_.get(), slot_name, std::to_string(*next + 1) + "\n");
+  return static_cast<std::uint32_t>(*next % format::store_slots);
+}
+
+std::string StoreName::free_time_name(const std::string& wanted) const {
+  std::string name = wanted;
+  struct stat status;
+  for (unsigned suffix = 2; ::fstatat(directory_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+       ++suffix)
+    name = wanted + "-" + std::to_string(suffix);
+  return name;
+}
+
+void StoreName::update_latest(const std::string& time) {
+  char target[256];
+  ssize_t length = ::readlinkat(directory_.get(), latest_name, target, sizeof target);
+  if (length > 0 && time_name_before(time, std::string_view(target, static_cast<std::size_t>(length)))) {
+    struct stat status;
+    if (::fstatat(directory_.get(), latest_name, &status, 0) == 0) return;
+  }
+  std::string partial = std::string(".latest.new");
+  if (::unlinkat(directory_.get(), partial.c_str(), 0) != 0 && errno != ENOENT)
+    throw_errno("cannot update '" + printable(path_) + "/latest'");
+  if (::symlinkat(time.c_str(), directory_.get(), partial.c_str()) != 0 ||
+      ::renameat(directory_.get(), partial.c_str(), directory_.get(), latest_name) != 0)
+    throw_errno("cannot update '" + printable(path_) + "/latest'");
+  sync_file(directory_.get(), path_);
+}
+
+}  // namespace pwalk::snapshot

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "walk/listing.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace pwalk::walk {
+
+namespace {
+
+constexpr std::size_t read_bytes = 65536;             // asked of one getdents64
+constexpr std::size_t buffer_bytes = 2 * read_bytes;  // so that most directories need one buffer
+constexpr std::size_t slack_bytes = 8;                // a prefix is loaded as eight bytes
+
+std::uint64_t prefix_of(const char* name, std::uint32_t length) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, name, sizeof word);
+  word = __builtin_bswap64(word);
+  return length >= 8 ? word : word & ~(~std::uint64_t{0} >> (8 * length));
+}
+
+bool before(const Listed64& a, const Listed64& b) noexcept {
+  if (a.prefix != b.prefix) return a.prefix < b.prefix;
+  int order = 0;
+  if (a.length > 8 && b.length > 8)
+    order = std::memcmp(a.dirent->d_name + 8, b.dirent->d_name + 8, std::min(a.length, b.length) - 8);
+  if (order != 0) return order < 0;
+  if (a.length != b.length) return a.length < b.length;
+  return a.order < b.order;
+}
+
+}  // namespace
+
+unsigned char* Listing::room() {
+  if (!buffers_.empty() && buffer_bytes - buffers_[buffer_].used < read_bytes) ++buffer_;
+  if (buffer_ == buffers_.size())
+    buffers_.push_back({std::unique_ptr<unsigned char[]>(new unsigned char[buffer_bytes + slack_bytes]), 0});
+  return buffers_[buffer_].bytes.get() + buffers_[buffer_].used;
+}
+
+int Listing::read(int descriptor) {
+  // What a giant directory needed is not kept for the small ones after it.
+  if (buffers_.size() > 64) {
+    buffers_.resize(1);
+    names_ = {};
+  }
+  for (Buffer& buffer : buffers_) buffer.used = 0;
+  buffer_ = 0;
+  names_.clear();
+  names_bytes_ = 0;
+  for (;;) {
+    unsigned char* begin = room();
+    long got = ::syscall(SYS_getdents64, descriptor, begin, read_bytes);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno;
+    if (got == 0) return 0;
+    buffers_[buffer_].used += static_cast<std::size_t>(got);
+    take(begin, begin + got);
+  }
+}
+
+void Listing::take(const unsigned char* begin, const unsigned char* end) {
+  for (const unsigned char* at = begin; at < end;) {
+    const auto* dirent = reinterpret_cast<const struct dirent64*>(at);
+    at += dirent->d_reclen;
+    const char* name = dirent->d_name;
+    if (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'))) continue;
+    auto length = static_cast<std::uint32_t>(std::strlen(name));
+    // The kernel never gives these; a broken file system must not break a snapshot.
+    if (length == 0 || std::memchr(name, '/', length) != nullptr) continue;
+    names_bytes_ += length + 1;
+    names_.push_back({prefix_of(name, length), dirent, length, static_cast<std::uint32_t>(names_.size())});
+  }
+}
+
+void Listing::sort() {
+  std::sort(names_.begin(), names_.end(), before);
+}
+
+}  // namespace pwalk::walk

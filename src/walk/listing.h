@@ -1,0 +1,50 @@
+// The names of one directory: read with getdents64 into buffers that are kept from directory to directory,
+// looked at in place, and sorted by name. Nothing is copied and nothing is allocated for an ordinary one.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <dirent.h>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace pwalk::walk {
+
+/// One name in the listing's buffers.
+struct Listed64 {
+  std::uint64_t prefix;  // first 8 bytes of the name, big-endian, zeros behind its end
+  const struct dirent64* dirent;
+  std::uint32_t length;
+  std::uint32_t order;  // position in which it was listed
+  std::string_view name() const noexcept { return {dirent->d_name, length}; }
+};
+
+class Listing {
+ public:
+  /// Reads all names of the directory open as `descriptor` (`.` and `..` left out); returns 0 or the errno
+  /// with which getdents64 failed, names read before it being there.
+  int read(int descriptor);
+
+  std::vector<Listed64>& names() noexcept { return names_; }
+  std::uint64_t names_bytes() const noexcept { return names_bytes_; }  // terminators included
+
+  /// Sorts by name (memcmp), those with equal names in the order in which they were listed.
+  void sort();
+
+ private:
+  unsigned char* room();
+  void take(const unsigned char* begin, const unsigned char* end);
+
+  struct Buffer {
+    std::unique_ptr<unsigned char[]> bytes;
+    std::size_t used = 0;
+  };
+  std::vector<Buffer> buffers_;
+  std::size_t buffer_ = 0;  // the one in use
+  std::vector<Listed64> names_;
+  std::uint64_t names_bytes_ = 0;
+};
+
+}  // namespace pwalk::walk

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "walk/queue.h"
+
+namespace pwalk::walk {
+
+Queues::Queues(unsigned workers) {
+  for (unsigned i = 0; i < workers; ++i) queues_.push_back(std::make_unique<Queue>());
+}
+
+void Queues::push(unsigned worker, Range range) {
+  Queue& queue = *queues_[worker];
+  {
+    std::lock_guard lock(queue.mutex);
+    queue.ranges.push_back(range);
+    queue.length.store(queue.ranges.size());
+  }
+  // Both this read and a sleeper's increment are sequentially consistent, as are the store above and the
+  // sleeper's look at the lengths: at least one of the two sees the other.
+  if (idle_.load() == 0) return;
+  std::lock_guard lock(sleep_mutex_);
+  if (range.end - range.begin > 1)
+    wake_.notify_all();
+  else
+    wake_.notify_one();
+}
+
+bool Queues::take_own(Queue& queue, Task& task) {
+  if (queue.length.load(std::memory_order_relaxed) == 0) return false;
+  std::lock_guard lock(queue.mutex);
+  if (queue.ranges.empty()) return false;
+  Range& newest = queue.ranges.back();
+  task = {newest.node, newest.begin++};
+  if (newest.begin == newest.end) {
+    queue.ranges.pop_back();
+    queue.length.store(queue.ranges.size());
+    queue.dropped = std::min(queue.dropped, queue.ranges.size());
+  }
+  return true;
+}
+
+bool Queues::steal(unsigned worker, Task& task) {
+  auto workers = static_cast<unsigned>(queues_.size());
+  for (unsigned i = 1; i < workers; ++i) {
+    Queue& victim = *queues_[(worker + i) % workers];
+    if (victim.length.load() == 0) continue;
+    Range stolen{};
+    {
+      std::lock_guard lock(victim.mutex);
+      if (victim.ranges.empty()) continue;
+      Range& oldest = victim.ranges.front();
+      std::uint32_t half = (oldest.end - oldest.begin + 1) / 2;
+      stolen = {oldest.node, oldest.end - half, oldest.end};
+      oldest.end -= half;
+      if (oldest.begin == oldest.end) {
+        victim.ranges.pop_front();
+        victim.length.store(victim.ranges.size());
+        if (victim.dropped > 0) --victim.dropped;
+      }
+    }
+    task = {stolen.node, stolen.begin++};
+    if (stolen.begin != stolen.end) push(worker, stolen);
+    return true;
+  }
+  return false;
+}
+
+bool Queues::next(unsigned worker, Task& task) {
+  for (;;) {
+    if (closed_.load()) return false;
+    if (take_own(*queues_[worker], task) || steal(worker, task)) return true;
+    std::unique_lock lock(sleep_mutex_);
+    idle_.fetch_add(1);
+    bool work = closed_.load();
+    for (const auto& queue : queues_) work = work || queue->length.load() != 0;
+    if (!work) wake_.wait(lock);
+    idle_.fetch_sub(1);
+  }
+}
+
+void Queues::close() {
+  closed_.store(true);
+  std::lock_guard lock(sleep_mutex_);
+  wake_.notify_all();
+}
+
+void Queues::drop_oldest(unsigned worker, unsigned wanted) {
+  Queue& queue = *queues_[worker];
+  std::lock_guard lock(queue.mutex);
+  while (wanted > 0 && queue.dropped < queue.ranges.size()) {
+    Node* node = queue.ranges[queue.dropped++].node;
+    if (node->parent != nullptr && node->drop()) --wanted;  // the root's stays: every way back starts there
+  }
+}
+
+void Queues::restored(unsigned worker, const Node* node) {
+  Queue& queue = *queues_[worker];
+  std::lock_guard lock(queue.mutex);
+  if (!queue.ranges.empty() && queue.ranges.back().node == node)
+    queue.dropped = std::min(queue.dropped, queue.ranges.size() - 1);
+}
+
+std::vector<Range> Queues::left_over() {
+  std::vector<Range> ranges;
+  for (auto& queue : queues_) {
+    std::lock_guard lock(queue->mutex);
+    ranges.insert(ranges.end(), queue->ranges.begin(), queue->ranges.end());
+    queue->ranges.clear();
+  }
+  return ranges;
+}
+
+}  // namespace pwalk::walk

@@ -1,0 +1,126 @@
+// The parallel walk: lists every directory below a root, stats every entry, and hands each directory to the
+// sink of the worker that read it, sorted by name. It knows nothing of what becomes of it.
+//
+// Directories are opened relative to their parent's descriptor, never by path, and never through a symbolic
+// link. An entry that fails is data (an errno), not an exception; exceptions come from sinks and end the
+// walk. SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "walk/mount_table.h"
+
+namespace pwalk::walk {
+
+/// Why a directory is not entered although it could be.
+enum class NotEntered { none, other_file_system, kernel_file_system, own_output, pwalk_mount, loop };
+
+/// How the listing of a directory ended.
+enum class Listed { whole, failed, partial, vanished, not_entered };
+
+/// The call that failed.
+enum class Call { none, openat, getdents64 };
+
+/// What the sink answers for a directory: its name for it in later calls.
+using Token = std::uint64_t;
+
+/// One child of a directory.
+struct Child {
+  std::string_view name;
+  std::uint64_t dirent_inode = 0;
+  std::uint16_t dirent_type = 0;       // type bits (S_IFMT), 0 where getdents64 does not tell
+  const struct statx* stat = nullptr;  // nullptr: statx failed with stat_error
+  int stat_error = 0;
+  std::string_view target;  // of a symbolic link
+  int target_error = 0;     // readlinkat failed
+  NotEntered not_entered = NotEntered::none;
+  bool mount_point = false;
+  bool is_directory = false;
+};
+
+/// How a directory's listing ended, and what its descriptor told.
+struct Outcome {
+  Listed listed = Listed::whole;
+  NotEntered not_entered = NotEntered::none;
+  int error = 0;
+  Call call = Call::none;  // none: not an error
+  std::string_view access_acl;
+  std::string_view default_acl;
+  bool rich_acl = false;
+  int acl_error = 0;
+};
+
+/// One worker's consumer. All calls come from that worker's thread; a token may have been given by another
+/// worker's sink, and then its call happens before.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// The children of `directory` follow: at most `entries`, with names of `names_bytes` in total (terminators
+  /// included) and `links` symbolic links. False: they do not fit, and the directory fails with EOVERFLOW.
+  virtual bool begin(Token directory, std::uint64_t entries, std::uint64_t names_bytes,
+                     std::uint64_t links) = 0;
+  /// The next child, in order of names (memcmp), each name once. For a directory sets `token`. False: it does
+  /// not fit; the directory ends as partial with EOVERFLOW.
+  virtual bool add(const Child& child, Token& token) = 0;
+  virtual void end(const Outcome& outcome) = 0;
+  /// Instead of begin, add and end: nothing of the directory could be listed.
+  virtual void not_listed(Token directory, const Outcome& outcome) = 0;
+  /// All that lies below `directory` has been handed over and finished.
+  virtual void finish(Token directory) = 0;
+  /// An entry was gone when it was looked at; a name was listed twice.
+  virtual void vanished() = 0;
+  virtual void duplicate() = 0;
+};
+
+struct Options {
+  unsigned workers = 1;
+  bool one_file_system = false;
+  /// A directory that is not entered: the scan's own output.
+  std::uint64_t output_device = 0;  // makedev's number
+  std::uint64_t output_inode = 0;
+  /// Descriptors that the walk may keep open; 0: RLIMIT_NOFILE less a reserve.
+  unsigned descriptors = 0;
+};
+
+/// What workers count while they run: read at any time, exact when the walk has ended.
+struct Counts {
+  std::uint64_t entries = 0;
+  std::uint64_t directories = 0;
+  std::uint64_t errors = 0;
+};
+
+class Walker {
+ public:
+  /// `sinks`: one for each worker. `stop` ends the walk soon after it becomes true.
+  Walker(Options options, MountTable& mounts, std::vector<Sink*> sinks, const std::atomic<bool>& stop);
+  ~Walker();
+
+  /// Walks the directory open as `root`, whose statx is `stat` and whose token is `token`. True when all of
+  /// it was walked, false when stopped. Rethrows the first exception of a sink.
+  bool run(Fd root, const struct statx& stat, Token token);
+
+  Counts counts() const noexcept;
+
+ private:
+  friend class Worker;
+  struct Shared;
+  std::unique_ptr<Shared> shared_;
+};
+
+/// statx with everything that the walk asks for: AT_SYMLINK_NOFOLLOW (unless `name` is empty, then the
+/// descriptor itself), AT_NO_AUTOMOUNT. 0 or an errno; EINTR is retried.
+int stat_entry(int directory, const char* name, struct statx& stat) noexcept;
+
+/// dev_t of a statx.
+std::uint64_t device_of(const struct statx& stat) noexcept;
+
+}  // namespace pwalk::walk

@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: MIT
+#include "walk/worker.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <thread>
+
+namespace pwalk::walk {
+
+namespace {
+
+// Directories up to this many entries are stat'ed in the order in which they were listed, which suits a disk,
+// and sorted afterwards; larger ones are sorted first, so that no more than one stat of them is in memory.
+constexpr std::size_t stats_at_once = 4096;
+constexpr std::size_t target_bytes = 4096;  // a target's usual bound; longer ones are asked for again
+constexpr std::size_t target_bytes_max = 65536;
+constexpr std::uint32_t fuse_magic = 0x65735546;
+constexpr unsigned patience_tries = 200;  // × 10 ms without a descriptor, then it is the entry's error
+
+std::uint16_t type_of(unsigned char dirent_type) noexcept {
+  return static_cast<std::uint16_t>(DTTOIF(dirent_type));
+}
+
+bool vanished_error(int error) noexcept {
+  return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
+bool is_mount_root(const struct statx& stat) noexcept {
+  return (stat.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+}  // namespace
+
+int stat_entry(int directory, const char* name, struct statx& stat) noexcept {
+  int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name == '\0' ? AT_EMPTY_PATH : 0);
+  for (;;) {
+    if (::statx(directory, name, flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &stat) == 0) return 0;
+    if (errno != EINTR) return errno;
+  }
+}
+
+Worker::Worker(Walker::Shared& shared, unsigned number)
+    : shared_(shared),
+      number_(number),
+      sink_(*shared.sinks[number]),
+      counters_(*shared.counters[number]),
+      stats_(new struct statx[stats_at_once]),
+      stat_errors_(stats_at_once),
+      target_(target_bytes) {}
+
+void Worker::run_from_root(Fd root, const struct statx& stat, Token token) {
+  try {
+    read_directory(nullptr, 0, 0, token, std::move(root), identity_of(stat));
+  } catch (...) {
+    shared_.fail(std::current_exception());
+    return;
+  }
+  run();
+}
+
+void Worker::run() {
+  Task task = in_hand_;
+  while (!shared_.ending()) {
+    if (task.node == nullptr && !shared_.queues.next(number_, task)) return;
+    work(task);
+    task = in_hand_;
+  }
+  shared_.queues.close();
+  if (task.node != nullptr) shared_.queues.push(number_, {task.node, task.position, task.position + 1});
+}
+
+void Worker::work(Task task) {
+  in_hand_ = {};
+  completing_ = false;
+  try {
+    visit(task);
+  } catch (...) {
+    shared_.fail(std::current_exception());
+    if (!completing_) shared_.queues.push(number_, {task.node, task.position, task.position + 1});
+  }
+}
+
+void Worker::visit(Task task) {
+  const Pending& subdirectory = task.node->pending[task.position];
+  Opened opened = open_pending(task);
+  opened_one_of(task.node);
+  if (opened.outcome.listed != Listed::whole) {
+    report_unlisted(subdirectory.token, opened.outcome);
+    complete(subdirectory.token, task.node);
+    return;
+  }
+  read_directory(task.node, task.position, task.node->depth + 1, subdirectory.token,
+                 std::move(opened.descriptor), opened.identity);
+}
+
+// ---- opening --------------------------------------------------------------------------------------------
+
+int Worker::open_directory(int parent, const char* name, bool foreign_owner) noexcept {
+  int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  if (!foreign_owner) flags |= O_NOATIME;
+  for (;;) {
+    int descriptor = ::openat(parent, name, flags);
+    if (descriptor >= 0) return descriptor;
+    if (errno == EPERM && (flags & O_NOATIME) != 0) {
+      flags &= ~O_NOATIME;
+      continue;
+    }
+    if (errno != EINTR) return -1;
+  }
+}
+
+/// Descriptors or memory may be short for a moment, because of us or of others: give some up and try again.
+int Worker::open_with_patience(int parent, const char* name, bool foreign_owner) noexcept {
+  for (unsigned attempt = 0;; ++attempt) {
+    int descriptor = open_directory(parent, name, foreign_owner);
+    if (descriptor >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOMEM)) return descriptor;
+    int error = errno;
+    if (attempt == patience_tries || shared_.ending()) {
+      errno = error;
+      return -1;
+    }
+    shared_.queues.drop_oldest(number_, 8);
+    std::this_thread::sleep_for(std::chrono::milliseconds(attempt == 0 ? 0 : 10));
+  }
+}
+
+/// The directory's descriptor: its own, or opened again from its nearest ancestor that has one, each step
+/// believed only if it is the directory that was there before. nullptr, and errno, where that is not so.
+std::shared_ptr<Handle> Worker::reopen(Node* node) {
+  std::vector<Node*> way;
+  std::shared_ptr<Handle> from;
+  for (Node* at = node; at != nullptr && !from; at = at->parent) {
+    from = at->borrow();
+    if (!from) way.push_back(at);
+  }
+  if (!from) {
+    errno = ESTALE;
+    return nullptr;
+  }
+  for (auto at = way.rbegin(); at != way.rend(); ++at) {
+    Fd next(open_with_patience(from->get(), (*at)->parent->name_of((*at)->position), true));
+    if (!next) return nullptr;
+    struct statx stat;
+    if (int error = stat_entry(next.get(), "", stat); error != 0) {
+      errno = error;
+      return nullptr;
+    }
+    if (identity_of(stat) != (*at)->identity) {
+      errno = ENOENT;  // another directory is there now
+      return nullptr;
+    }
+    from = std::make_shared<Handle>(std::move(next), counters_.kept_handles);
+  }
+  node->keep(from);
+  shared_.queues.restored(number_, node);
+  return from;
+}
+
+std::shared_ptr<Handle> Worker::handle_of(Node* node) {
+  std::shared_ptr<Handle> handle = node->borrow();
+  return handle ? handle : reopen(node);
+}
+
+/// One more subdirectory of `node` is open; with the last one its descriptor has served.
+void Worker::opened_one_of(Node* node) {
+  if (node->unopened.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  std::shared_ptr<Handle> last = node->borrow();
+  node->drop();
+  if (last) restore_parent(*node, last->get());
+}
+
+/// The parent gave its descriptor up but will be needed next: the way back is `..` from here, which costs one
+/// call however deep the tree is.
+void Worker::restore_parent(Node& node, int descriptor) {
+  Node* parent = node.parent;
+  if (parent == nullptr || parent->unopened.load(std::memory_order_acquire) == 0 || parent->borrow()) return;
+  Fd opened(::openat(descriptor, "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct statx stat;
+  if (!opened || stat_entry(opened.get(), "", stat) != 0 || identity_of(stat) != parent->identity) return;
+  parent->keep(std::make_shared<Handle>(std::move(opened), counters_.kept_handles));
+  shared_.queues.restored(number_, parent);
+}
+
+Worker::Opened Worker::open_pending(Task task) {
+  Opened opened;
+  Outcome& outcome = opened.outcome;
+  const Pending& subdirectory = task.node->pending[task.position];
+  std::shared_ptr<Handle> parent = handle_of(task.node);
+  int descriptor = -1;
+  if (parent)
+    descriptor = open_with_patience(parent->get(), task.node->name_of(task.position),
+                                    (subdirectory.flags & pending_foreign_owner) != 0);
+  if (descriptor >= 0) {
+    opened.descriptor = Fd(descriptor);
+    verify(task, opened);
+    return opened;
+  }
+  outcome.error = errno;
+  outcome.listed = vanished_error(outcome.error) ? Listed::vanished : Listed::failed;
+  if (outcome.listed == Listed::failed) outcome.call = Call::openat;
+  return opened;
+}
+
+/// Is what was opened what was listed? Another object by that name is a race, and not entered; a mount that
+/// has appeared is judged like any mount.
+void Worker::verify(Task task, Opened& opened) {
+  Outcome& outcome = opened.outcome;
+  struct statx stat;
+  if (int error = stat_entry(opened.descriptor.get(), "", stat); error != 0) {
+    outcome = {Listed::failed, NotEntered::none, error, Call::openat, {}, {}, false, 0};
+    return;
+  }
+  opened.identity = identity_of(stat);
+  Identity listed = task.node->identity_of_pending(task.position);
+  if (opened.identity == listed) return;
+  bool other_mount = opened.identity.mount_id != listed.mount_id || opened.identity.device != listed.device;
+  if (other_mount) {
+    identity_ = task.node->identity;
+    parent_ = task.node->parent;
+    NotEntered reason = classify(stat, true);
+    if (reason != NotEntered::none)
+      outcome = {Listed::not_entered, reason, 0, Call::none, {}, {}, false, 0};
+    else if ((task.node->pending[task.position].flags & pending_automount) == 0)
+      outcome.listed = Listed::vanished;
+    return;
+  }
+  // Some FUSE file systems number their inodes anew whenever the kernel forgets one.
+  struct statfs file_system;
+  if (::fstatfs(opened.descriptor.get(), &file_system) == 0 &&
+      static_cast<std::uint32_t>(file_system.f_type) == fuse_magic)
+    return;
+  outcome.listed = Listed::vanished;
+}
+
+// ---- reading --------------------------------------------------------------------------------------------
+
+bool Worker::repeats_ancestor(const Identity& identity) const noexcept {
+  if (identity.device == identity_.device && identity.inode == identity_.inode) return true;
+  for (const Node* at = parent_; at != nullptr; at = at->parent)
+    if (at->identity.device == identity.device && at->identity.inode == identity.inode) return true;
+  return false;
+}
+
+/// Whether a directory may be entered. `other_mount`: it is not in the mount of the directory that it was
+/// found in.
+NotEntered Worker::classify(const struct statx& stat, bool other_mount) {
+  std::uint64_t device = device_of(stat);
+  if (stat.stx_ino == shared_.options.output_inode && device == shared_.options.output_device)
+    return NotEntered::own_output;
+  if (other_mount) {
+    std::string type = (stat.stx_mask & STATX_MNT_ID) != 0
+                           ? shared_.mounts.type_of_mount(stat.stx_mnt_id)
+                           : shared_.mounts.type_of_device(stat.stx_dev_major, stat.stx_dev_minor);
+    if (is_kernel_file_system(type)) return NotEntered::kernel_file_system;
+    if (type == "fuse.pwalk-mount") return NotEntered::pwalk_mount;
+    if (repeats_ancestor(identity_of(stat))) return NotEntered::loop;
+  }
+  if (shared_.options.one_file_system && device != shared_.root_device) return NotEntered::other_file_system;
+  return NotEntered::none;
+}
+
+void Worker::read_directory(Node* parent, std::uint32_t position, std::uint32_t depth, Token token,
+                            Fd descriptor, const Identity& identity) {
+  parent_ = parent;
+  identity_ = identity;
+  depth_ = depth;
+  pending_.clear();
+  pending_names_.clear();
+  other_mounts_.clear();
+
+  Outcome outcome;
+  read_acl(descriptor.get(), outcome);
+  if (int error = listing_.read(descriptor.get()); error != 0) {
+    outcome.listed = listing_.names().empty() ? Listed::failed : Listed::partial;
+    outcome.error = error;
+    outcome.call = Call::getdents64;
+  }
+  std::size_t names = listing_.names().size();
+  bool stats_ready = names <= stats_at_once;
+  if (stats_ready) stat_names(descriptor.get());
+  listing_.sort();
+  std::uint64_t links = 0;
+  for (const Listed64& listed : listing_.names())
+    links += listed.dirent->d_type == DT_LNK || listed.dirent->d_type == DT_UNKNOWN ? 1 : 0;
+  bool fits = sink_.begin(token, names, listing_.names_bytes(), links);
+  if (!fits) {
+    outcome = {Listed::failed, NotEntered::none, EOVERFLOW, Call::getdents64, {}, {}, false, 0};
+    sink_.not_listed(token, outcome);
+  } else {
+    if (!hand_over(descriptor.get(), stats_ready)) {
+      outcome.listed = Listed::partial;
+      outcome.error = EOVERFLOW;
+      outcome.call = Call::getdents64;
+    }
+    sink_.end(outcome);
+  }
+  Counters::add(counters_.entries, names);
+  Counters::add(counters_.directories, 1);
+  if (outcome.call != Call::none) Counters::add(counters_.errors, 1);
+
+  if (pending_.empty()) {
+    complete(token, parent);
+    return;
+  }
+  auto node = std::make_unique<Node>();
+  node->parent = parent;
+  node->position = position;
+  node->depth = depth;
+  node->token = token;
+  node->identity = identity;
+  node->pending.assign(pending_.begin(), pending_.end());
+  node->names.assign(pending_names_);
+  node->other_mounts.assign(other_mounts_.begin(), other_mounts_.end());
+  auto subdirectories = static_cast<std::uint32_t>(pending_.size());
+  node->unfinished.store(subdirectories, std::memory_order_relaxed);
+  node->unopened.store(subdirectories, std::memory_order_relaxed);
+  node->handle = std::make_shared<Handle>(std::move(descriptor), counters_.kept_handles);
+  completing_ = true;
+  Node* shared_node = node.release();  // freed by whoever finishes its last subdirectory
+  in_hand_ = {shared_node, 0};
+  if (subdirectories > 1) shared_.queues.push(number_, {shared_node, 1, subdirectories});
+  unsigned kept = counters_.kept_handles.load(std::memory_order_relaxed);
+  if (kept > shared_.handles_per_worker)
+    shared_.queues.drop_oldest(number_, kept - shared_.handles_per_worker);
+}
+
+void Worker::read_value(int descriptor, const char* name, std::string& value, Outcome& outcome) {
+  value.resize(65536);  // XATTR_SIZE_MAX
+  ssize_t length = ::fgetxattr(descriptor, name, value.data(), value.size());
+  if (length < 0 && errno != ENODATA && errno != EOPNOTSUPP) outcome.acl_error = errno;
+  value.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+}
+
+/// One call tells which kinds of ACL there are; only directories that have one cost more.
+void Worker::read_acl(int descriptor, Outcome& outcome) {
+  char names[1024];
+  ssize_t length = ::flistxattr(descriptor, names, sizeof names);
+  const char* list = names;
+  if (length < 0 && errno == ERANGE) {
+    acl_names_.resize(65536);  // XATTR_LIST_MAX
+    length = ::flistxattr(descriptor, acl_names_.data(), acl_names_.size());
+    list = acl_names_.data();
+  }
+  if (length <= 0) {
+    if (length < 0 && errno != EOPNOTSUPP && errno != ENOSYS) outcome.acl_error = errno;
+    return;
+  }
+  for (const char* name = list; name < list + length; name += std::strlen(name) + 1) {
+    if (std::strcmp(name, "system.posix_acl_access") == 0) {
+      read_value(descriptor, name, access_acl_, outcome);
+      outcome.access_acl = access_acl_;
+    } else if (std::strcmp(name, "system.posix_acl_default") == 0) {
+      read_value(descriptor, name, default_acl_, outcome);
+      outcome.default_acl = default_acl_;
+    } else if (std::strcmp(name, "system.nfs4_acl") == 0 || std::strcmp(name, "system.richacl") == 0 ||
+               std::strcmp(name, "system.gpfs_nfs4_acl") == 0 || std::strcmp(name, "system.cifs_acl") == 0) {
+      outcome.rich_acl = true;
+    }
+  }
+}
+
+void Worker::stat_names(int descriptor) {
+  std::vector<Listed64>& names = listing_.names();
+  for (std::size_t i = 0; i < names.size(); ++i)
+    stat_errors_[i] = stat_entry(descriptor, names[i].dirent->d_name, stats_[i]);
+}
+
+/// Gives every child to the sink; false where it has no more room.
+bool Worker::hand_over(int descriptor, bool stats_ready) {
+  const std::vector<Listed64>& names = listing_.names();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Listed64& listed = names[i];
+    if (i + 1 < names.size() && names[i + 1].name() == listed.name()) {
+      sink_.duplicate();  // listed again later: that one counts
+      continue;
+    }
+    const struct statx* stat = &stats_[stats_ready ? listed.order : 0];
+    int error =
+        stats_ready ? stat_errors_[listed.order] : stat_entry(descriptor, listed.dirent->d_name, stats_[0]);
+    if (!hand_over_one(descriptor, listed, stat, error)) return false;
+    if ((i & 1023) == 1023 && shared_.ending()) return false;
+  }
+  return true;
+}
+
+bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error) {
+  if (error == ENOENT) {
+    sink_.vanished();
+    return true;
+  }
+  Child child;
+  child.name = listed.name();
+  child.dirent_inode = listed.dirent->d_ino;
+  child.dirent_type = type_of(listed.dirent->d_type);
+  std::uint16_t type = child.dirent_type;
+  if (error == 0) {
+    child.stat = stat;
+    type = stat->stx_mode & S_IFMT;
+    if (S_ISLNK(type)) {
+      const char* target = read_target(descriptor, listed.dirent->d_name, stat->stx_size, child.target_error);
+      child.target = target != nullptr ? std::string_view(target) : std::string_view();
+    }
+  } else {
+    child.stat_error = error;
+  }
+  child.is_directory = S_ISDIR(type);
+  if (child.is_directory && child.stat != nullptr) {
+    bool other_mount = is_mount_root(*stat) || device_of(*stat) != identity_.device ||
+                       ((stat->stx_mask & STATX_MNT_ID) != 0 && stat->stx_mnt_id != identity_.mount_id);
+    child.mount_point = is_mount_root(*stat);
+    child.not_entered = classify(*stat, other_mount);
+  }
+  if (child.stat_error != 0 || child.target_error != 0) Counters::add(counters_.errors, 1);
+  Token token = 0;
+  if (!sink_.add(child, token)) return false;
+  if (child.is_directory && child.stat != nullptr && child.not_entered == NotEntered::none)
+    note_subdirectory(child, token);
+  return true;
+}
+
+void Worker::note_subdirectory(const Child& child, Token token) {
+  const struct statx& stat = *child.stat;
+  Identity identity = identity_of(stat);
+  Pending pending{token, stat.stx_ino, static_cast<std::uint32_t>(pending_names_.size()), 0};
+  if (identity.device != identity_.device || identity.mount_id != identity_.mount_id) {
+    pending.flags |= pending_other_mount;
+    other_mounts_.emplace_back(static_cast<std::uint32_t>(pending_.size()), identity);
+  }
+  if ((stat.stx_attributes & STATX_ATTR_AUTOMOUNT) != 0) pending.flags |= pending_automount;
+  if (shared_.effective_uid != 0 && stat.stx_uid != shared_.effective_uid)
+    pending.flags |= pending_foreign_owner;
+  pending_names_ += child.name;
+  pending_names_ += '\0';
+  pending_.push_back(pending);
+}
+
+/// The target of a symbolic link, in a buffer that the next call uses again; nullptr and the errno if there
+/// is none to be had.
+const char* Worker::read_target(int descriptor, const char* name, std::uint64_t expected_bytes, int& error) {
+  if (expected_bytes + 1 > target_.size() && expected_bytes < target_bytes_max)
+    target_.resize(expected_bytes + 1);
+  for (;;) {
+    ssize_t length = ::readlinkat(descriptor, name, target_.data(), target_.size());
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) {
+      error = errno;
+      return nullptr;
+    }
+    if (static_cast<std::size_t>(length) < target_.size()) {
+      target_[static_cast<std::size_t>(length)] = '\0';
+      return target_.data();
+    }
+    if (target_.size() >= target_bytes_max) {
+      error = ENAMETOOLONG;
+      return nullptr;
+    }
+    target_.resize(2 * target_.size());
+  }
+}
+
+// ---- completion -----------------------------------------------------------------------------------------
+
+void Worker::report_unlisted(Token token, const Outcome& outcome) {
+  sink_.not_listed(token, outcome);
+  if (outcome.call != Call::none) Counters::add(counters_.errors, 1);
+}
+
+/// The subtree of `token` is done; carries on upwards where it was the last one of its parent.
+void Worker::complete(Token token, Node* parent) {
+  completing_ = true;
+  for (;;) {
+    sink_.finish(token);
+    if (parent == nullptr) {
+      shared_.finished.store(true, std::memory_order_release);
+      shared_.queues.close();
+      return;
+    }
+    if (parent->unfinished.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    std::unique_ptr<Node> done(parent);
+    token = done->token;
+    parent = done->parent;
+  }
+}
+
+}  // namespace pwalk::walk

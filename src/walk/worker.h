@@ -1,0 +1,125 @@
+// One thread of the walk: opens a directory, lists and stats its entries, hands them to its sink in name
+// order, and queues the subdirectories. SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "walk/listing.h"
+#include "walk/node.h"
+#include "walk/queue.h"
+#include "walk/walker.h"
+
+namespace pwalk::walk {
+
+/// Written by one worker, read by anyone: no two workers' on one cache line.
+struct alignas(128) Counters {
+  std::atomic<std::uint64_t> entries{0};
+  std::atomic<std::uint64_t> directories{0};
+  std::atomic<std::uint64_t> errors{0};
+  std::atomic<unsigned> kept_handles{0};  // descriptors that its directories keep open
+
+  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+};
+
+/// What all workers of a walk share.
+struct Walker::Shared {
+  Shared(const Options& chosen, MountTable& table, std::vector<Sink*> worker_sinks,
+         const std::atomic<bool>& stop_flag);
+
+  Options options;
+  MountTable& mounts;
+  std::vector<Sink*> sinks;
+  const std::atomic<bool>& stop;
+  unsigned handles_per_worker;
+  std::uint64_t root_device = 0;
+  std::uint32_t effective_uid;
+  Queues queues;
+  std::vector<std::unique_ptr<Counters>> counters;
+  std::atomic<bool> finished{false};  // the root is
+  std::atomic<bool> failed{false};    // a sink threw: failure says what
+  std::mutex failure_mutex;           // failure
+  std::exception_ptr failure;
+
+  void fail(std::exception_ptr reason);
+  /// No more directories are to be begun.
+  bool ending() const noexcept {
+    return stop.load(std::memory_order_relaxed) || failed.load(std::memory_order_relaxed);
+  }
+};
+
+class Worker {
+ public:
+  Worker(Walker::Shared& shared, unsigned number);
+
+  /// Reads the root and then works until the walk ends.
+  void run_from_root(Fd root, const struct statx& stat, Token token);
+  void run();
+
+ private:
+  struct Opened {
+    Fd descriptor;
+    Identity identity;
+    Outcome outcome;  // listed whole: go on; anything else: do not
+  };
+
+  void work(Task task);
+  void visit(Task task);
+  void read_directory(Node* parent, std::uint32_t position, std::uint32_t depth, Token token, Fd descriptor,
+                      const Identity& identity);
+  void read_acl(int descriptor, Outcome& outcome);
+  void read_value(int descriptor, const char* name, std::string& value, Outcome& outcome);
+  void stat_names(int descriptor);
+  bool hand_over(int descriptor, bool stats_ready);
+  bool hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error);
+  void note_subdirectory(const Child& child, Token token);
+  NotEntered classify(const struct statx& stat, bool other_mount);
+  bool repeats_ancestor(const Identity& identity) const noexcept;
+  const char* read_target(int descriptor, const char* name, std::uint64_t expected_bytes, int& error);
+
+  Opened open_pending(Task task);
+  void verify(Task task, Opened& opened);
+  std::shared_ptr<Handle> handle_of(Node* node);
+  std::shared_ptr<Handle> reopen(Node* node);
+  void opened_one_of(Node* node);
+  void restore_parent(Node& node, int descriptor);
+  int open_directory(int parent, const char* name, bool foreign_owner) noexcept;
+  int open_with_patience(int parent, const char* name, bool foreign_owner) noexcept;
+
+  void complete(Token token, Node* parent);
+  void report_unlisted(Token token, const Outcome& outcome);
+
+  Walker::Shared& shared_;
+  unsigned number_;
+  Sink& sink_;
+  Counters& counters_;
+
+  Task in_hand_;             // the next task, if the directory just read had subdirectories
+  bool completing_ = false;  // the task's directory is handed over: its parent may be gone
+  Listing listing_;
+  std::unique_ptr<struct statx[]> stats_;  // untouched pages cost nothing
+  std::vector<int> stat_errors_;
+  std::vector<char> target_;
+  std::string acl_names_;
+  std::string access_acl_;
+  std::string default_acl_;
+
+  // Of the directory being read.
+  Node* parent_ = nullptr;
+  Identity identity_;
+  std::uint32_t depth_ = 0;
+  std::vector<Pending> pending_;
+  std::string pending_names_;
+  std::vector<std::pair<std::uint32_t, Identity>> other_mounts_;
+};
+
+}  // namespace pwalk::walk

@@ -1,0 +1,147 @@
+// pwalk-scan: walks a file system in parallel and writes a snapshot of it.
+// SPDX-License-Identifier: MIT
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <string>
+
+#include "base/text.h"
+#include "program.h"
+#include "scan/scan.h"
+#include "snapshot/store.h"
+
+namespace {
+
+constexpr char program[] = "pwalk-scan";
+constexpr unsigned threads_max = 4096;
+
+std::atomic<bool> stop_requested{false};
+std::atomic<int> stop_signal{0};
+
+void on_stop(int signal_number) {
+  stop_signal.store(signal_number);
+  stop_requested.store(true);
+}
+
+/// The first SIGINT or SIGTERM ends the scan cleanly, the second one at once. One that was ignored when the
+/// program was started (nohup) stays ignored.
+void handle_signals() {
+  for (int signal_number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction action = {};
+    ::sigaction(signal_number, nullptr, &action);
+    if (action.sa_handler == SIG_IGN) continue;
+    action = {};
+    action.sa_handler = on_stop;
+    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+    ::sigaction(signal_number, &action, nullptr);
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error like a full disk
+}
+
+/// Processors that this process may run on.
+unsigned available_processors() {
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
+}
+
+/// `auto` or a number from 1 on; 0 for anything else.
+unsigned parse_threads(const std::string& text) {
+  if (text == "auto") return available_processors();
+  auto number = pwalk::parse_unsigned(text);
+  return number && *number <= threads_max ? static_cast<unsigned>(*number) : 0;
+}
+
+std::optional<mode_t> parse_mode(const std::string& text) {
+  mode_t mode = 0;
+  if (text.empty() || text.size() > 4) return std::nullopt;
+  for (char c : text) {
+    if (c < '0' || c > '7') return std::nullopt;
+    mode = mode * 8 + static_cast<mode_t>(c - '0');
+  }
+  return mode <= 0777 ? std::optional(mode) : std::nullopt;
+}
+
+int usage_error(const std::string& message) {
+  pwalk::print_message(program, message + "\nTry 'pwalk-scan --help' for more information.");
+  return pwalk::status_trouble;
+}
+
+/// What the user is told at the end, on stderr.
+void report(const pwalk::scan::Result& result) {
+  const auto& manifest = result.manifest;
+  pwalk::print_message(program, "wrote '" + pwalk::printable(result.snapshot_path) + "'");
+  if (manifest.totals.errors > 0)
+    pwalk::print_message(program, fmt::format("{} errors: what could not be read is marked in the snapshot",
+                                              manifest.totals.errors));
+  double rate = static_cast<double>(manifest.totals.entries) / std::max(result.seconds, 1e-9);
+  fmt::print(stderr, "Walked {} entries in {:.1f} secs ({:.1f} entries/sec)\n", manifest.totals.entries,
+             result.seconds, rate);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Walks the file system below ROOT in parallel and writes a snapshot of it.");
+  pwalk::add_standard_options(app, program);
+  pwalk::scan::Request request;
+  std::string threads = "auto";
+  std::string output;
+  std::string mode;
+  app.add_option("ROOT", request.root, "What to scan: a directory, or any other file")->required();
+  app.add_option("-j,--threads", threads, "Number of worker threads, or auto: the processors it may use")
+      ->type_name("N");
+  app.add_flag("-x,--one-file-system", request.one_file_system,
+               "Do not enter directories on other file systems than ROOT's");
+  auto* output_option =
+      app.add_option("-o,--output", output, "Write the snapshot as this directory, which must not exist")
+          ->type_name("SNAPSHOT");
+  auto* store_option =
+      app.add_option("-S,--store", request.store,
+                     "Write into this store instead of $PWALK_STORE, /var/lib/pwalk (root) or "
+                     "~/.local/share/pwalk, as NAME/TIME")
+          ->type_name("STORE");
+  auto* name_option =
+      app.add_option("-n,--name", request.name, "Name within the store instead of one made from ROOT's path")
+          ->type_name("NAME");
+  app.add_option("--mode", mode, "Permission bits of the snapshot in octal, instead of 0700")
+      ->type_name("MODE");
+  output_option->excludes(store_option)->excludes(name_option);
+  if (auto status = pwalk::parse_command_line(app, argc, argv)) return *status;
+
+  request.threads = parse_threads(threads);
+  if (request.threads == 0)
+    return usage_error("-j '" + pwalk::printable(threads) + "': neither 'auto' nor a number from 1 to 4096");
+  if (!mode.empty() && !(request.mode = parse_mode(mode)))
+    return usage_error("--mode '" + pwalk::printable(mode) + "': not permission bits in octal");
+  if (*output_option) request.output = output;
+  if (*name_option)
+    if (std::string why = pwalk::snapshot::why_not_a_name(request.name); !why.empty())
+      return usage_error("-n '" + pwalk::printable(request.name) + "' cannot be a name: " + why);
+  if (!request.output && !*store_option) request.store = pwalk::snapshot::default_store_path();
+
+  handle_signals();
+  ::umask(0077);
+  pwalk::scan::Result result = pwalk::scan::run(request, stop_requested);
+  if (!result.refusal.empty()) {
+    pwalk::print_message(program, result.refusal);
+    return pwalk::status_trouble;
+  }
+  if (result.stopped) {
+    pwalk::print_message(program, "stopped, nothing was published");
+    return 128 + stop_signal.load();
+  }
+  report(result);
+  return result.has_errors() ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return pwalk::run_program(program, [&] { return run(argc, argv); });
+}
