@@ -1,6 +1,7 @@
 // pwalk-check: verifies snapshots completely and prints what is broken, one line for each broken rule.
 // SPDX-License-Identifier: MIT
 #include <sched.h>
+#include <unistd.h>
 
 #include <string>
 #include <vector>
@@ -83,9 +84,10 @@ int check(const std::string& path, const CommandLine& line) {
     print_message(name, "cannot check '" + printable(path) + "': " + printable(error.what()));
     return status_trouble;
   } catch (const std::system_error& error) {
-    bool is_missing = error.code() == std::errc::no_such_file_or_directory;
+    // The directory is there, but not the file that would make it a snapshot.
+    bool is_none = error.code() == std::errc::no_such_file_or_directory && ::access(path.c_str(), F_OK) == 0;
     print_message(name, "cannot check '" + printable(path) + "': " + error.what() +
-                            (is_missing ? " (not a snapshot)" : ""));
+                            (is_none ? " (not a snapshot)" : ""));
     return status_trouble;
   }
   print_report(path, report);

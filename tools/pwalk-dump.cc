@@ -36,6 +36,18 @@ std::uint64_t dump(const report::Location& location, report::PrintfFormat& forma
   return left_out;
 }
 
+/// Says what of the tree is not in the output; returns the exit status.
+int tell_shortfall(const std::string& argument, const report::Location& location, std::uint64_t left_out) {
+  if (left_out > 0)
+    print_message(name, "left out " + std::to_string(left_out) +
+                            (left_out == 1 ? " entry whose metadata" : " entries whose metadata") +
+                            " the scan could not read");
+  std::string missing = report::shortfall(location);
+  if (missing.empty()) return 0;
+  print_message(name, "'" + printable(argument) + "' is incomplete: " + missing);
+  return 1;
+}
+
 int run(int argc, char** argv) {
   CLI::App app(
       "Writes the entries of a snapshot as text, as find -printf would for the tree that was scanned.");
@@ -52,19 +64,17 @@ int run(int argc, char** argv) {
   if (auto status = parse_command_line(app, argc, argv)) return *status;
 
   if (nul) text = "%p\\0";
-  report::Location location = report::locate(argument);
-  report::PrintfFormat format(text, location.snapshot->manifest(), ::isatty(STDOUT_FILENO) == 1);
-  report::Output output(STDOUT_FILENO);
-  std::uint64_t left_out = dump(location, format, output);
-
-  if (left_out > 0)
-    print_message(name, "left out " + std::to_string(left_out) +
-                            (left_out == 1 ? " entry whose metadata" : " entries whose metadata") +
-                            " the scan could not read");
-  std::string missing = report::shortfall(location);
-  if (missing.empty()) return 0;
-  print_message(name, "'" + printable(argument) + "' is incomplete: " + missing);
-  return 1;
+  bool for_terminal = ::isatty(STDOUT_FILENO) == 1;
+  try {
+    report::Location location = report::locate(argument);
+    report::PrintfFormat format(text, location.snapshot->manifest(), for_terminal);
+    report::Output output(STDOUT_FILENO);
+    std::uint64_t left_out = dump(location, format, output);
+    return tell_shortfall(argument, location, left_out);
+  } catch (const FormatError& error) {
+    print_message(name, "'" + printable(argument) + "' is damaged: " + error.what());
+    return status_trouble;
+  }
 }
 
 }  // namespace

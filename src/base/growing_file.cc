@@ -56,12 +56,13 @@ struct GrowingFile::Region {
 };
 
 GrowingFile::GrowingFile(int directory, std::string name, std::uint64_t start_offset,
-                         std::uint64_t first_window_bytes, Use use)
+                         std::uint64_t first_window_bytes, Use use, Space space)
     : directory_(directory),
       name_(std::move(name)),
       start_offset_(start_offset),
       first_window_bytes_(first_window_bytes),
       use_(use),
+      allocate_(space == Space::ahead),
       windows_(new unsigned char*[window_limit]),
       regions_(new std::unique_ptr<Region>[window_limit]) {}
 

@@ -21,12 +21,14 @@ class GrowingFile {
  public:
   /// How the contents are used, which decides what may leave memory early.
   enum class Use { sequential, random };
+  /// ahead: space is allocated before it is mapped, where the file system can; late: as where it cannot.
+  enum class Space { ahead, late };
 
   /// The file `name` in `directory` (a descriptor that outlives this object) is created at the first growth.
   /// Its mapped part starts at `start_offset`, a multiple of 4096; `first_window_bytes`, a multiple of 4096,
   /// is the size of the first window. A record never straddles two windows if its size divides that.
   GrowingFile(int directory, std::string name, std::uint64_t start_offset, std::uint64_t first_window_bytes,
-              Use use);
+              Use use, Space space = Space::ahead);
   ~GrowingFile();
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
@@ -86,7 +88,7 @@ class GrowingFile {
   std::uint64_t first_window_bytes_;
   Use use_;
   bool created_ = false;
-  bool allocate_ = true;  // false: the file system has no fallocate, windows are memory
+  bool allocate_;  // false: the file system has no fallocate, windows are memory
   std::uint64_t grown_ = 0;
   std::uint64_t window_count_ = 0;
   std::uint64_t completed_windows_ = 0;

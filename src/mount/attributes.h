@@ -26,7 +26,8 @@ int listing_error(const snapshot::Directory& directory) noexcept;
 /// errno (EIO without one).
 int missing_name_error(const snapshot::Directory& directory) noexcept;
 
-/// An errno that may be sent: the kernel refuses a reply with 512 or more, and the request would wait for ever.
+/// An errno that may be sent: the kernel refuses a reply with 512 or more, and the request would wait for
+/// ever.
 int sendable_error(int error) noexcept;
 
 }  // namespace pwalk::mount

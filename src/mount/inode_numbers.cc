@@ -19,8 +19,8 @@ static_assert((std::uint64_t{format::store_slots} << store_window_bits) == store
 
 std::uint64_t mix_inode(std::uint64_t inode, std::uint32_t device_index, std::uint32_t slot) noexcept {
   std::uint64_t key = std::uint64_t{slot} << 32 | device_index;
-  // Each step is a bijection modulo 2^61: adding a constant, xor with a right shift of at least half the bits'
-  // remainder, multiplying by an odd number.
+  // Each step is a bijection modulo 2^61: adding a constant, xor with a right shift of at least half the
+  // bits' remainder, multiplying by an odd number.
   std::uint64_t x = (inode + (key + 1) * 0x9e3779b97f4a7c15) & mixed_mask;
   x = ((x ^ x >> 30) * 0xbf58476d1ce4e5b9) & mixed_mask;
   x = ((x ^ x >> 27) * 0x94d049bb133111eb) & mixed_mask;

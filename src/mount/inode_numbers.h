@@ -1,7 +1,8 @@
 // The inode numbers that a mount shows, by arithmetic, the same in every mount of the same source:
 //
 //   one snapshot of one device   the original's
-//   one snapshot                 each device's range [inode_min, inode_max] moved by an offset of its own, one
+//   one snapshot                 each device's range [inode_min, inode_max] moved by an offset of its own,
+//   one
 //                                range after the other, below 2^61
 //   store                        the same within the snapshot's own 2^42 numbers from 2^62 + slot × 2^42 on
 //   what does not fit there      2^61 + mix(inode, device, slot) in 61 bits
@@ -36,7 +37,8 @@ class InodeNumbers {
   InodeNumbers(const std::vector<snapshot::Device>& devices, std::uint32_t slot);
 
   /// The number shown for `inode` of a device; never 0. `entry_number` stands in for an inode number of 0.
-  std::uint64_t shown(std::uint64_t inode, std::uint32_t device_index, std::uint64_t entry_number) const noexcept;
+  std::uint64_t shown(std::uint64_t inode, std::uint32_t device_index,
+                      std::uint64_t entry_number) const noexcept;
 
  private:
   struct Range {

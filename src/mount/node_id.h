@@ -1,6 +1,6 @@
-// Node ids by arithmetic: kind 4 bits | 60 bits, which for an entry are store slot 20 | entry number 40, and for
-// what the store itself has a hash. 1 is the root and no other id is 0 or 1, so the daemon keeps no table of
-// what the kernel knows, and forgets nothing.
+// Node ids by arithmetic: kind 4 bits | 60 bits, which for an entry are store slot 20 | entry number 40, and
+// for what the store itself has a hash. 1 is the root and no other id is 0 or 1, so the daemon keeps no table
+// of what the kernel knows, and forgets nothing.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -40,11 +40,15 @@ constexpr NodeKind node_kind(std::uint64_t node) noexcept {
   std::uint64_t kind = node >> node_value_bits;
   return kind <= static_cast<std::uint8_t>(NodeKind::latest) ? static_cast<NodeKind>(kind) : NodeKind::none;
 }
-constexpr std::uint64_t node_value(std::uint64_t node) noexcept { return node & node_value_mask; }
+constexpr std::uint64_t node_value(std::uint64_t node) noexcept {
+  return node & node_value_mask;
+}
 constexpr std::uint32_t node_slot(std::uint64_t node) noexcept {
   return static_cast<std::uint32_t>(node_value(node) >> format::entry_number_bits);
 }
-constexpr std::uint64_t node_entry_number(std::uint64_t node) noexcept { return node & entry_number_mask; }
+constexpr std::uint64_t node_entry_number(std::uint64_t node) noexcept {
+  return node & entry_number_mask;
+}
 
 /// 60 bits for a NAME. Two NAMEs of a store share it with a chance below names² / 2^61.
 inline std::uint64_t name_hash(std::string_view name) noexcept {

@@ -15,18 +15,19 @@ namespace {
 constexpr std::array<std::string_view, 5> passed_words = {"allow_other", "allow_root", "auto_unmount",
                                                           "default_permissions", "noexec"};
 // Labels for SELinux: the kernel's business, passed on as they are.
-constexpr std::array<std::string_view, 4> passed_prefixes = {"context=", "fscontext=", "defcontext=",
-                                                             "rootcontext="};
+constexpr std::array<std::string_view, 4> passed_prefixes = {
+    "context=", "fscontext=", "defcontext=", "rootcontext="};
 
-// Said by mount(8), fstab and habit; what they ask is either so in every mount here or without meaning for it.
-// `rw`, `suid` and `dev` are among them because mount(8) adds them on its own: the mount stays ro,nosuid,nodev.
+// Said by mount(8), fstab and habit; what they ask is either so in every mount here or without meaning for
+// it. `rw`, `suid` and `dev` are among them because mount(8) adds them on its own: the mount stays
+// ro,nosuid,nodev.
 constexpr std::array<std::string_view, 41> ignored_words = {
-    "ro",      "rw",       "defaults", "auto",       "noauto",      "user",          "nouser",   "users",
-    "nousers", "owner",    "noowner",  "group",      "nogroup",     "nofail",        "_netdev",  "dev",
-    "nodev",   "suid",     "nosuid",   "exec",       "atime",       "noatime",       "diratime", "nodiratime",
-    "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime", "sync", "async",
-    "dirsync", "mand",     "nomand",   "iversion",   "noiversion",  "silent",        "loud",     "nosymfollow",
-    "symfollow"};
+    "ro",       "rw",         "defaults",   "auto",     "noauto",      "user",        "nouser",
+    "users",    "nousers",    "owner",      "noowner",  "group",       "nogroup",     "nofail",
+    "_netdev",  "dev",        "nodev",      "suid",     "nosuid",      "exec",        "atime",
+    "noatime",  "diratime",   "nodiratime", "relatime", "norelatime",  "strictatime", "nostrictatime",
+    "lazytime", "nolazytime", "sync",       "async",    "dirsync",     "mand",        "nomand",
+    "iversion", "noiversion", "silent",     "loud",     "nosymfollow", "symfollow"};
 constexpr std::array<std::string_view, 5> ignored_prefixes = {"x-", "X-", "comment=", "user=", "helper="};
 
 template <class Words>

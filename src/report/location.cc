@@ -16,7 +16,10 @@ namespace pwalk::report {
 namespace {
 
 std::string quoted(const std::string& path) {
-  return "'" + printable(path) + "'";
+  std::string text = "'";  // in steps: g++ 12 sees an overlap in "'" + printable(path)
+  text += printable(path);
+  text += '\'';
+  return text;
 }
 
 /// 0 if `directory` holds a manifest, otherwise the errno.

@@ -1,5 +1,5 @@
-// The full check as a list of passes. Each pass may rely on those before it: a damaged file ends the check
-// after the files, a broken structure ends it before what is derived from the whole tree.
+// The full check as a list of passes. Each pass may rely on those before it: a damaged file ends the
+// check after the files, a broken structure ends it before what is derived from the whole tree.
 // SPDX-License-Identifier: MIT
 #include "snapshot/check.h"
 
@@ -20,13 +20,13 @@ namespace pwalk::snapshot {
 
 namespace check {
 
-void Problems::add(const FormatError& error) {
+void Problems::add(const FormatError& error, bool structural) {
   std::lock_guard lock(mutex_);
   if (++reported_ >= repetition_limit) full_ = true;
   if (full_) return;
   if (!problems_.try_emplace({error.file(), error.place(), error.rule()}, printable(error.what())).second)
     return;
-  if (error.rule()[0] != 'T') structural_ = true;
+  if (structural) structural_ = true;
   if (++found_ >= limit_) full_ = true;
 }
 
@@ -116,7 +116,7 @@ class ManifestPass {
 
  private:
   void wrong(const std::string& place, const char* rule, const std::string& detail) {
-    context_.problems.add(format::manifest_name, place, rule, detail);
+    context_.problems.add_derived(format::manifest_name, place, rule, detail);
   }
 
   void check_totals() {

@@ -1,6 +1,7 @@
-// The full check: verifies every byte and every rule of pwalk-snapshot(5), recomputes everything that is
-// derived (totals, hard-link excess, access bits, fingerprints, the manifest's sums) and reports what is
-// broken. SPDX-License-Identifier: MIT
+// The full check: verifies every byte and every rule of pwalk-snapshot(5), recomputes everything that
+// is derived (totals, hard-link excess, access bits, fingerprints, the manifest's sums) and reports
+// what is broken.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
-// Entries for the full check, shard by shard in order: each one's attributes, name, target and wide record,
-// what must be zero, that names and wide records are used completely; and the sums by owner and device.
-// Before that the records that stand alone: errors and ACLs. SPDX-License-Identifier: MIT
+// Entries for the full check, shard by shard in order: each one's attributes, name, target and wide
+// record, what must be zero, that names and wide records are used completely; and the sums by owner
+// and device. Before that the records that stand alone: errors and ACLs.
+// SPDX-License-Identifier: MIT
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -50,6 +51,7 @@ class EntryPass {
       } catch (const FormatError& error) {
         context_.problems.add(error);
         next_name_.reset();
+        broken_ = true;
       }
     }
     check_used();
@@ -117,7 +119,8 @@ class EntryPass {
     if (next_name_.value_or(end) != end)
       context_.problems.add(shard_.file_name(format::array_names), "byte " + std::to_string(*next_name_),
                             rule::names_used, "the rest belongs to no entry");
-    for (std::size_t index = 0; index < wide_owned_.size(); ++index)
+    // What a broken entry owns is not known.
+    for (std::size_t index = 0; index < wide_owned_.size() && !broken_; ++index)
       if (!wide_owned_[index])
         context_.problems.add(shard_.file_name(format::array_wide), record_text(index), rule::entry_wide,
                               "belongs to no entry");
@@ -127,6 +130,7 @@ class EntryPass {
   const ShardReader& shard_;
   ShardSums sums_;
   std::vector<bool> wide_owned_;
+  bool broken_ = false;                        // some entry is
   std::optional<std::uint64_t> next_name_{0};  // where the next entry's name starts; unknown after a problem
 };
 

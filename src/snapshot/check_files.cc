@@ -1,5 +1,5 @@
-// The files of a snapshot for the full check: the directory holds what the manifest lists and nothing else,
-// and every byte of every array file is what its hash says, or zero where nothing is kept.
+// The files of a snapshot for the full check: the directory holds what the manifest lists and nothing
+// else, and every byte of every array file is what its hash says, or zero where nothing is kept.
 // SPDX-License-Identifier: MIT
 #include <dirent.h>
 #include <fcntl.h>

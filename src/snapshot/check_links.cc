@@ -1,8 +1,9 @@
-// Hard-link excess for the full check, straight from its definition. The links of one inode are gathered into
-// their directories and carried upwards, the deepest first; where links from several places meet, the
-// directory contains more of them than any single place below it, and its own share of the excess is what the
-// definition (number − 1, sum − largest) gives for all of them less what it gave for each place. The excess
-// of a directory is then its own shares and its subdirectories' excess. The writer works in another way.
+// Hard-link excess for the full check, straight from its definition. The links of one inode are
+// gathered into their directories and carried upwards, the deepest first; where links from several
+// places meet, the directory contains more of them than any single place below it, and its own share
+// of the excess is what the definition (number − 1, sum − largest) gives for all of them less what it
+// gave for each place. The excess of a directory is then its own shares and its subdirectories'
+// excess. The writer works in another way.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <queue>

@@ -1,5 +1,6 @@
 // Inside the full check: the collector of problems, the loop over work items, and the passes. Used by
-// check*.cc alone. SPDX-License-Identifier: MIT
+// check*.cc alone.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic>
@@ -9,6 +10,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -26,12 +28,17 @@ class Problems {
  public:
   explicit Problems(std::uint64_t limit) : limit_(limit) {}
 
-  void add(const FormatError& error);
+  void add(const FormatError& error) { add(error, true); }
   void add(const std::string& file, const std::string& place, const char* rule, const std::string& detail) {
     add(FormatError(file, place, rule, detail));
   }
+  /// A value that was recomputed and differs: what lies around it can still be checked.
+  void add_derived(const std::string& file, const std::string& place, const char* rule,
+                   const std::string& detail) {
+    add(FormatError(file, place, rule, detail), false);
+  }
   bool none() const noexcept { return found_.load(std::memory_order_relaxed) == 0; }
-  /// Something other than a derived value (rules T…) is wrong.
+  /// Something other than a derived value is wrong.
   bool structural() const noexcept { return structural_.load(std::memory_order_relaxed); }
   /// Enough was found: passes end.
   bool full() const noexcept { return full_.load(std::memory_order_relaxed); }
@@ -39,6 +46,8 @@ class Problems {
   std::vector<Problem> take();
 
  private:
+  void add(const FormatError& error, bool structural);
+
   // A storage that fails for good reports the same rule for every record.
   static constexpr std::uint64_t repetition_limit = 100'000;
 
@@ -77,7 +86,11 @@ void for_each_item(unsigned threads, std::uint64_t items, Problems& problems, Ma
   };
   {
     std::vector<std::jthread> others;
-    for (unsigned i = 1; i < threads && i < items; ++i) others.emplace_back(run);
+    try {
+      for (unsigned i = 1; i < threads && i < items; ++i) others.emplace_back(run);
+    } catch (const std::system_error&) {
+      // No more threads to be had: those that there are do the work.
+    }
     run();
   }
   if (failure) std::rethrow_exception(failure);

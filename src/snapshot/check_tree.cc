@@ -1,8 +1,9 @@
-// Directory records for the full check, in any order and by several threads: each one with its entry, its
-// children and its subdirectories' records. Nothing is followed through the tree: where every directory's
-// children name it as their parent, one level deeper, and every entry and record is claimed exactly once,
-// there is one tree with all of them; and totals that are right in every step from the children are right as
-// a whole. SPDX-License-Identifier: MIT
+// Directory records for the full check, in any order and by several threads: each one with its entry,
+// its children and its subdirectories' records. Nothing is followed through the tree: where every
+// directory's children name it as their parent, one level deeper, and every entry and record is
+// claimed exactly once, there is one tree with all of them; and totals that are right in every step
+// from the children are right as a whole.
+// SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cstring>
 #include <deque>
@@ -203,8 +204,8 @@ void DirectoryPass::take_subdirectory(const Entry& child) {
 void DirectoryPass::finish() {
   if (at_.record.state != format::state_read) ++unread[at_.record.state];
   auto wrong = [&](const char* rule, const std::string& detail) {
-    context_.problems.add(snapshot_.shard(at_.place.shard).file_name(format::array_directories),
-                          record_text(at_.place.index), rule, detail);
+    context_.problems.add_derived(snapshot_.shard(at_.place.shard).file_name(format::array_directories),
+                                  record_text(at_.place.index), rule, detail);
   };
   Totals recorded = at_.totals();
   totals_.excess_inodes = recorded.excess_inodes;

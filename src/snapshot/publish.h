@@ -1,6 +1,7 @@
 // Making a finished snapshot visible, all or nothing: it grows in a hidden partial directory beside its
 // place, and one rename gives it its name. A partial directory is locked by its writer for as long as it
-// lives, so what a killed scan left can be told from what a living one writes. SPDX-License-Identifier: MIT
+// lives, so what a killed scan left can be told from what a living one writes.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,6 @@
-// The rules of pwalk-snapshot(5) by number: every FormatError carries one of these. A lint keeps this list
-// and the page in step. SPDX-License-Identifier: MIT
+// The rules of pwalk-snapshot(5) by number: every FormatError carries one of these. A lint keeps this
+// list and the page in step.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 namespace pwalk::snapshot::rule {

@@ -1,6 +1,7 @@
 // A store: STORE/NAME/TIME, each TIME a snapshot, NAME/latest a relative symbolic link to the newest. What
 // begins with a dot is the store's own: `.lock` of the store and of each NAME, `.next-slot`, partial
-// snapshots. SPDX-License-Identifier: MIT
+// snapshots.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -73,9 +73,9 @@ class WorkerWriter {
   /// else.
   void add_root(const EntryInput& root);
 
-  /// Starts the block of `directory`, of at most `entries` with `names_bytes` of names (terminators included);
-  /// `targets_bytes` is a guess at what the targets of symbolic links add. False, and nothing started, where one
-  /// shard cannot hold the names.
+  /// Starts the block of `directory`, of at most `entries` with `names_bytes` of names (terminators
+  /// included); `targets_bytes` is a guess at what the targets of symbolic links add. False, and nothing
+  /// started, where one shard cannot hold the names.
   bool begin(Place directory, std::uint64_t entries, std::uint64_t names_bytes, std::uint64_t targets_bytes);
   /// Whether the shard has room for one more child: only targets longer than guessed can fill it up.
   bool has_room(const EntryInput& child) const noexcept;

@@ -3,7 +3,8 @@
 //
 // Directories are opened relative to their parent's descriptor, never by path, and never through a symbolic
 // link. An entry that fails is data (an errno), not an exception; exceptions come from sinks and end the
-// walk. SPDX-License-Identifier: MIT
+// walk.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/stat.h>

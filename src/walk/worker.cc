@@ -166,9 +166,10 @@ std::shared_ptr<Handle> Worker::handle_of(Node* node) {
   return handle ? handle : reopen(node);
 }
 
-/// One more subdirectory of `node` is open; with the last one its descriptor has served.
+/// One more subdirectory of `node` is open; with the last one its descriptor has served. The root's stays:
+/// every way back starts there.
 void Worker::opened_one_of(Node* node) {
-  if (node->unopened.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (node->unopened.fetch_sub(1, std::memory_order_acq_rel) != 1 || node->parent == nullptr) return;
   std::shared_ptr<Handle> last = node->borrow();
   node->drop();
   if (last) restore_parent(*node, last->get());

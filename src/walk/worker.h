@@ -1,5 +1,6 @@
 // One thread of the walk: opens a directory, lists and stats its entries, hands them to its sink in name
-// order, and queues the subdirectories. SPDX-License-Identifier: MIT
+// order, and queues the subdirectories.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <sys/stat.h>

@@ -1,0 +1,69 @@
+// What is mounted: one snapshot, one NAME directory of a store, or a store. Reads the store's directories
+// anew at each request, so that scans published meanwhile appear; names with a leading dot are the store's
+// own and do not exist here.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "mount/log.h"
+#include "mount/open_snapshots.h"
+
+namespace pwalk::mount {
+
+enum class SourceKind { snapshot, name, store };
+
+class Source {
+ public:
+  /// Opens `path`. std::system_error where it is none of the three (EINVAL) or cannot be read, ENOTDIR for a
+  /// snapshot whose root is not a directory; FormatError for a snapshot that is damaged or newer than this
+  /// program.
+  Source(const std::string& path, Log& log);
+
+  SourceKind kind() const noexcept { return kind_; }
+  const std::string& path() const noexcept { return path_; }
+
+  /// The one snapshot of a mount of kind snapshot.
+  const SnapshotRef& only() const noexcept { return only_; }
+  /// The snapshot with a slot, opened if need be; nullptr if there is none.
+  SnapshotRef by_slot(std::uint32_t slot);
+
+  // For kinds name (whose only NAME is "") and store. A NAME that is not there: std::system_error ENOENT.
+
+  bool has_name(const std::string& name) const;
+  std::vector<std::string> names() const;
+  std::vector<std::string> times(const std::string& name) const;
+  /// Target of NAME's `latest`; nothing where it is missing or is not the name of a snapshot.
+  std::optional<std::string> latest(const std::string& name) const;
+  /// The snapshot NAME/TIME, opened if need be; nullptr if there is none.
+  SnapshotRef snapshot(const std::string& name, const std::string& time);
+
+  /// stat of the source directory, of a NAME directory, of its `latest`.
+  struct stat own_stat() const;
+  struct stat name_stat(const std::string& name) const;
+  struct stat latest_stat(const std::string& name) const;
+  int descriptor() const noexcept { return directory_.get(); }
+
+  /// The snapshot with that slot as the user knows it, for messages.
+  std::string label(std::uint32_t slot) const;
+
+ private:
+  Fd open_name(const std::string& name) const;
+  void open_only();
+  SourceKind kind_of_directory() const;
+  std::string label(const StorePlace& place) const;
+  void tell_incomplete(const snapshot::Snapshot& snapshot, const std::string& label) const;
+
+  std::string path_;
+  Log& log_;
+  Fd directory_;
+  SourceKind kind_ = SourceKind::snapshot;
+  SnapshotRef only_;
+  OpenSnapshots open_;
+};
+
+}  // namespace pwalk::mount

@@ -1,0 +1,322 @@
+// From node ids to entries and back, and what lies above the snapshots of a store.
+// SPDX-License-Identifier: MIT
+#include "mount/tree.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "mount/attributes.h"
+#include "mount/node_id.h"
+
+namespace pwalk::mount {
+
+using snapshot::Entry;
+
+/// What a node id means.
+struct Tree::Target {
+  enum class Kind { entry, name, store, latest } kind = Kind::store;
+  SnapshotRef in;    // entry
+  Entry entry;       // entry
+  std::string name;  // name, latest: NAME ("" where the source is one NAME)
+  std::string link;  // latest: its target
+
+  bool is_snapshot_root() const noexcept {
+    return kind == Kind::entry && entry.place == snapshot::Place{0, 0};
+  }
+};
+
+namespace {
+
+constexpr char latest_name[] = "latest";
+
+[[noreturn]] void stale() {
+  throw_errno(ESTALE, "there is no such node");
+}
+
+std::uint64_t latest_hash(const std::string& name, const std::string& target) {
+  return name_hash(name + '/' + target);
+}
+
+Lookup missing(int error, bool lasts) {
+  return {std::nullopt, error, lasts};
+}
+
+/// Entries of the store's own directories are listed in the order of these offsets, which follow from the
+/// name alone: a listing that is read in pieces stays right while snapshots come and go. 0 to 2 are the
+/// dots'.
+std::uint64_t own_offset(const std::string& name) {
+  return name_hash(name) + 3;
+}
+
+}  // namespace
+
+Tree::Tree(Source& source) : source_(source), uid_(::geteuid()), gid_(::getegid()) {}
+
+bool Tree::is_in_snapshot(std::uint64_t id) const noexcept {
+  return id == root_node ? is_one_snapshot() : node_kind(id) == NodeKind::entry;
+}
+
+std::string Tree::label(std::uint64_t id) const {
+  return is_in_snapshot(id) && id != root_node ? source_.label(node_slot(id)) : source_.path();
+}
+
+Tree::Target Tree::resolve(std::uint64_t id) {
+  Target target;
+  if (id == root_node) {
+    if (source_.kind() == SourceKind::snapshot) {
+      target.kind = Target::Kind::entry;
+      target.in = source_.only();
+      target.entry = target.in->snapshot->root();
+    } else if (source_.kind() == SourceKind::name) {
+      target.kind = Target::Kind::name;
+    }
+    return target;
+  }
+  switch (node_kind(id)) {
+    case NodeKind::entry: {
+      target.kind = Target::Kind::entry;
+      target.in = source_.by_slot(node_slot(id));
+      if (!target.in) stale();
+      auto place = target.in->snapshot->place_of(node_entry_number(id));
+      if (!place) stale();
+      target.entry = target.in->snapshot->entry(*place);
+      return target;
+    }
+    case NodeKind::name: {
+      if (source_.kind() != SourceKind::store) stale();
+      target.kind = Target::Kind::name;
+      for (std::string& name : source_.names()) {
+        if (name_hash(name) != node_value(id)) continue;
+        target.name = std::move(name);
+        return target;
+      }
+      stale();
+    }
+    case NodeKind::latest:
+      return resolve_latest(id);
+    case NodeKind::none:
+      break;
+  }
+  stale();
+}
+
+Tree::Target Tree::resolve_latest(std::uint64_t id) {
+  if (is_one_snapshot()) stale();
+  for (std::string& name : source_.names()) {
+    std::optional<std::string> link = source_.latest(name);
+    if (!link || (latest_hash(name, *link) & node_value_mask) != node_value(id)) continue;
+    Target target;
+    target.kind = Target::Kind::latest;
+    target.name = std::move(name);
+    target.link = std::move(*link);
+    return target;
+  }
+  stale();
+}
+
+Node Tree::entry_node_of(const SnapshotRef& in, const Entry& entry) const {
+  std::uint64_t number = in->snapshot->number_of(entry.place);
+  bool is_root = entry.place == snapshot::Place{0, 0};
+  Node node;
+  if (is_root && is_one_snapshot()) {
+    node.id = root_node;  // whose generation is 0 for the kernel
+  } else {
+    node.id = entry_node(in->slot, number);
+    node.generation = in->generation;
+  }
+  node.attributes = attributes_of(entry, in->inodes.shown(entry.inode, entry.device_index, number));
+  node.name_lasts = !is_root || is_one_snapshot();
+  node.attributes_last = true;
+  return node;
+}
+
+/// A node of the store's own: readable for all who may use the mount, with the times of what is underneath.
+Node Tree::own_node(const struct stat& underlying, std::uint64_t id, mode_t mode) const {
+  Node node;
+  node.id = id;
+  node.attributes.st_ino = id == root_node ? root_node
+                                           : own_inodes_first | ((id >> node_value_bits & 1) << 59) |
+                                                 (id & ((std::uint64_t{1} << 59) - 1));
+  node.attributes.st_mode = mode;
+  node.attributes.st_nlink = 1;  // one for a directory says that its subdirectories are not counted
+  node.attributes.st_uid = uid_;
+  node.attributes.st_gid = gid_;
+  node.attributes.st_blksize = 4096;
+  node.attributes.st_atim = underlying.st_atim;
+  node.attributes.st_mtim = underlying.st_mtim;
+  node.attributes.st_ctim = underlying.st_ctim;
+  return node;
+}
+
+Node Tree::store_node() const {
+  return own_node(source_.own_stat(), root_node, S_IFDIR | 0555);
+}
+
+Node Tree::name_node(const std::string& name) const {
+  std::uint64_t id =
+      source_.kind() == SourceKind::name ? root_node : make_node(NodeKind::name, name_hash(name));
+  return own_node(source_.name_stat(name), id, S_IFDIR | 0555);
+}
+
+Node Tree::latest_node(const std::string& name, const std::string& target) const {
+  Node node = own_node(source_.latest_stat(name), make_node(NodeKind::latest, latest_hash(name, target)),
+                       S_IFLNK | 0777);
+  node.attributes.st_size = static_cast<off_t>(target.size());
+  return node;
+}
+
+Node Tree::node_of(const Target& target) const {
+  switch (target.kind) {
+    case Target::Kind::entry:
+      return entry_node_of(target.in, target.entry);
+    case Target::Kind::name:
+      return name_node(target.name);
+    case Target::Kind::latest:
+      return latest_node(target.name, target.link);
+    case Target::Kind::store:
+      break;
+  }
+  return store_node();
+}
+
+/// The directory that a directory is in; the root's is itself.
+Node Tree::parent_of(const Target& target) const {
+  if (target.kind == Target::Kind::name || target.kind == Target::Kind::store)
+    return source_.kind() == SourceKind::store ? store_node() : name_node(target.name);
+  if (target.kind == Target::Kind::latest || !target.entry.is_directory())
+    throw_errno(ENOTDIR, "a node that is not a directory has no parent here");
+  if (!target.is_snapshot_root()) {
+    const snapshot::Snapshot& snapshot = *target.in->snapshot;
+    snapshot::Directory parent = snapshot.parent_of(snapshot.directory_of(target.entry));
+    return entry_node_of(target.in, snapshot.entry(parent.entry()));
+  }
+  return is_one_snapshot() ? entry_node_of(target.in, target.entry) : name_node(target.in->place.name);
+}
+
+Node Tree::node(std::uint64_t id) {
+  return node_of(resolve(id));
+}
+
+Lookup Tree::look_up(std::uint64_t parent, std::string_view name) {
+  Target target = resolve(parent);
+  if (name == ".") return {node_of(target)};
+  if (name == "..") return {parent_of(target)};
+  if (target.kind != Target::Kind::entry) return look_up_in_store(target, std::string(name));
+  if (!target.entry.is_directory()) return missing(ENOTDIR, false);
+  const snapshot::Snapshot& snapshot = *target.in->snapshot;
+  snapshot::Directory directory = snapshot.directory_of(target.entry);
+  if (auto found = snapshot.find(directory, name)) return {entry_node_of(target.in, *found)};
+  int error = missing_name_error(directory);
+  // ENOENT that was recorded as the reason is no knowledge of the names: it is not kept.
+  return missing(error, error == ENOENT && listing_error(directory) == 0);
+}
+
+Lookup Tree::look_up_in_store(const Target& parent, const std::string& name) {
+  switch (parent.kind) {
+    case Target::Kind::store:
+      if (source_.has_name(name)) return {name_node(name)};
+      return missing(ENOENT, false);
+    case Target::Kind::name: {
+      if (name == latest_name) {
+        std::optional<std::string> target = source_.latest(parent.name);
+        if (target) return {latest_node(parent.name, *target)};
+      }
+      SnapshotRef found = source_.snapshot(parent.name, name);
+      if (found) return {entry_node_of(found, found->snapshot->root())};
+      return missing(ENOENT, false);
+    }
+    default:
+      return missing(ENOTDIR, false);
+  }
+}
+
+std::string Tree::link_target(std::uint64_t id) {
+  Target target = resolve(id);
+  if (target.kind == Target::Kind::latest) return std::move(target.link);
+  if (target.kind != Target::Kind::entry || !target.entry.is_symlink())
+    throw_errno(EINVAL, "a node that is not a symbolic link has no target");
+  if (target.entry.target.empty()) throw_errno(EIO, "the target could not be read");
+  if (target.entry.target.size() >= 4096) throw_errno(ENAMETOOLONG, "the target is too long for FUSE");
+  return std::string(target.entry.target);
+}
+
+int Tree::list(std::uint64_t id, std::uint64_t offset, ListingSink& sink) {
+  Target target = resolve(id);
+  if (target.kind == Target::Kind::latest) return ENOTDIR;
+  if (target.kind != Target::Kind::entry) return list_store(target, offset, sink);
+  if (!target.entry.is_directory()) return ENOTDIR;
+  return list_snapshot(target, offset, sink);
+}
+
+int Tree::list_snapshot(const Target& target, std::uint64_t offset, ListingSink& sink) const {
+  const snapshot::Snapshot& snapshot = *target.in->snapshot;
+  snapshot::Directory directory = snapshot.directory_of(target.entry);
+  int error = listing_error(directory);
+  // Not one entry is known: nothing but the errno, dots neither.
+  if (error != 0 && directory.record.state != format::state_partial) return error;
+  for (; offset < 2; ++offset) {
+    Node node = offset == 0 ? entry_node_of(target.in, target.entry) : parent_of(target);
+    node.id = 0;
+    if (!sink.add(offset == 0 ? "." : "..", node, offset + 1)) return 0;
+  }
+  for (std::uint64_t position = offset - 2; position < directory.record.child_count; ++position) {
+    Entry child = snapshot.child(directory, static_cast<std::uint32_t>(position));
+    // Names lie in the mapping with their NUL.
+    if (!sink.add(child.name.data(), entry_node_of(target.in, child), position + 3)) return 0;
+  }
+  return error;
+}
+
+int Tree::list_store(const Target& target, std::uint64_t offset, ListingSink& sink) const {
+  for (; offset < 2; ++offset) {
+    Node node = offset == 0 ? node_of(target) : parent_of(target);
+    node.id = 0;
+    if (!sink.add(offset == 0 ? "." : "..", node, offset + 1)) return 0;
+  }
+  bool is_store = target.kind == Target::Kind::store;
+  std::vector<std::string> names = is_store ? source_.names() : source_.times(target.name);
+  if (!is_store && source_.latest(target.name)) names.emplace_back(latest_name);
+  std::sort(names.begin(), names.end(),
+            [](const std::string& a, const std::string& b) { return own_offset(a) < own_offset(b); });
+  for (const std::string& name : names) {
+    std::uint64_t next = own_offset(name);
+    if (next <= offset) continue;
+    // Without node id: a listing opens no snapshot, whose root's type and number are not known here. The
+    // number only says that there is one.
+    Node node;
+    node.attributes.st_ino = own_inodes_first | name_hash(name) >> 1;
+    if (is_store) {
+      node = name_node(name);
+    } else if (name == latest_name) {
+      node.attributes.st_mode = S_IFLNK;
+    }
+    if (!sink.add(name.c_str(), node, next)) return 0;
+  }
+  return 0;
+}
+
+struct statvfs Tree::file_system(std::uint64_t id) {
+  struct statvfs result {};
+  Target target = resolve(id);
+  if (target.kind != Target::Kind::entry) {
+    if (::fstatvfs(source_.descriptor(), &result) != 0) throw_errno("cannot read the store's file system");
+    return result;
+  }
+  const snapshot::FileSystem& recorded = target.in->snapshot->manifest().file_system;
+  result.f_bsize = recorded.block_bytes != 0 ? recorded.block_bytes : 512;
+  result.f_frsize = result.f_bsize;
+  result.f_blocks = recorded.blocks;
+  result.f_bfree = recorded.blocks_free;
+  result.f_bavail = recorded.blocks_available;
+  result.f_files = recorded.inodes;
+  result.f_ffree = recorded.inodes_free;
+  result.f_favail = recorded.inodes_free;
+  result.f_namemax = recorded.name_bytes_max != 0 ? recorded.name_bytes_max : 255;
+  return result;
+}
+
+}  // namespace pwalk::mount

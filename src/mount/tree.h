@@ -1,0 +1,84 @@
+// The tree that a source shows, as answers about node ids: everything the file system operations need, and
+// nothing of FUSE. All members may be called from any number of threads. Errors are std::system_error with
+// the errno to answer (ESTALE for an id that names nothing) and FormatError.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "mount/source.h"
+#include "snapshot/snapshot.h"
+
+namespace pwalk::mount {
+
+struct Node {
+  std::uint64_t id = 0;
+  std::uint64_t generation = 0;
+  struct stat attributes {};
+  bool name_lasts = false;  // the name leads here for ever: it is inside a snapshot
+  bool attributes_last = false;
+};
+
+/// What a look-up found: a node, or an errno; ENOENT may be for ever.
+struct Lookup {
+  std::optional<Node> node;
+  int error = 0;
+  bool lasts = false;
+};
+
+/// Takes the entries of a listing, in order.
+class ListingSink {
+ public:
+  /// `name` ends with a NUL; `next` is the offset to go on from. False if there is no room for it.
+  virtual bool add(const char* name, const Node& node, std::uint64_t next) = 0;
+
+ protected:
+  ~ListingSink() = default;
+};
+
+class Tree {
+ public:
+  explicit Tree(Source& source);
+
+  Lookup look_up(std::uint64_t parent, std::string_view name);
+  Node node(std::uint64_t id);
+  std::string link_target(std::uint64_t id);
+  /// Lists from `offset` on, any value: 0 the beginning, beyond the end the end. Returns the errno that the
+  /// end of the listing answers (0 for none); where the sink was full, 0. `.` and `..` come with node id 0.
+  int list(std::uint64_t id, std::uint64_t offset, ListingSink& sink);
+  struct statvfs file_system(std::uint64_t id);
+
+  /// Whether the whole tree is one immutable snapshot.
+  bool is_one_snapshot() const noexcept { return source_.kind() == SourceKind::snapshot; }
+  /// Whether the node is inside a snapshot, by its id alone.
+  bool is_in_snapshot(std::uint64_t id) const noexcept;
+  /// The snapshot or store that the node belongs to, for messages.
+  std::string label(std::uint64_t id) const;
+
+ private:
+  struct Target;
+  Target resolve(std::uint64_t id);
+  Target resolve_latest(std::uint64_t id);
+  Node node_of(const Target& target) const;
+  Node entry_node_of(const SnapshotRef& in, const snapshot::Entry& entry) const;
+  Node own_node(const struct stat& underlying, std::uint64_t id, mode_t mode) const;
+  Node store_node() const;
+  Node name_node(const std::string& name) const;
+  Node latest_node(const std::string& name, const std::string& target) const;
+  Node parent_of(const Target& target) const;
+  Lookup look_up_in_store(const Target& parent, const std::string& name);
+  int list_snapshot(const Target& target, std::uint64_t offset, ListingSink& sink) const;
+  int list_store(const Target& target, std::uint64_t offset, ListingSink& sink) const;
+
+  Source& source_;
+  uid_t uid_;
+  gid_t gid_;
+};
+
+}  // namespace pwalk::mount

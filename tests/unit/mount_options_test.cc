@@ -1,0 +1,54 @@
+// The words of -o.
+// SPDX-License-Identifier: MIT
+#include "mount/options.h"
+
+#include <gtest/gtest.h>
+
+#include <system_error>
+
+namespace pwalk::mount {
+namespace {
+
+constexpr char always[] = "ro,nosuid,nodev,default_permissions,subtype=pwalk-mount,fsname=";
+
+using Words = std::vector<std::string>;
+
+TEST(Options, AreSplitAtCommas) {
+  EXPECT_EQ(split_options("a,b=c,,d,"), (Words{"a", "b=c", "d"}));
+  EXPECT_EQ(split_options("a\\,b,c\\\\"), (Words{"a,b", "c\\"}));
+  EXPECT_EQ(split_options(""), Words{});
+}
+
+TEST(Options, TheSourceIsEscaped) {
+  EXPECT_EQ(fuse_options("/a,b\\c", {}), std::string(always) + "/a\\,b\\\\c");
+}
+
+TEST(Options, EscapingIsUndoneBySplitting) {
+  for (const std::string text : {"plain", ",", "\\", "a\\,b", ",,\\\\"})
+    EXPECT_EQ(split_options(escape_option_value(text)), Words{text});
+}
+
+TEST(Options, WhatFstabAddsIsTaken) {
+  Words words{"rw",     "dev", "suid", "noauto", "nofail", "_netdev", "user=joe", "x-systemd.automount",
+              "noatime"};
+  EXPECT_EQ(fuse_options("/s", words), std::string(always) + "/s");
+}
+
+TEST(Options, WhatMeansSomethingIsPassed) {
+  EXPECT_EQ(fuse_options("/s", {"allow_other", "noexec"}), std::string(always) + "/s,allow_other,noexec");
+}
+
+TEST(Options, UnknownOnesAreRefusedByName) {
+  for (const char* word : {"bogus", "fsname=x", "allow_other=1", "xfoo", ""}) {
+    try {
+      fuse_options("/s", {word});
+      ADD_FAILURE() << word << " was taken";
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code().value(), EINVAL);
+      EXPECT_NE(std::string(error.what()).find(std::string("'") + word + "'"), std::string::npos);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pwalk::mount
