@@ -13,13 +13,16 @@
 
 #include "base/text.h"
 #include "program.h"
+#include "report/error_list.h"
 #include "scan/scan.h"
+#include "snapshot/snapshot.h"
 #include "snapshot/store.h"
 
 namespace {
 
 constexpr char program[] = "pwalk-scan";
 constexpr unsigned threads_max = 4096;
+constexpr std::size_t errors_shown = 20;
 
 std::atomic<bool> stop_requested{false};
 std::atomic<int> stop_signal{0};
@@ -74,13 +77,23 @@ int usage_error(const std::string& message) {
   return pwalk::status_trouble;
 }
 
+/// The first of what could not be read; the snapshot has all of it.
+void report_errors(const pwalk::scan::Result& result) {
+  std::uint64_t errors = result.manifest.totals.errors;
+  auto snapshot = pwalk::snapshot::Snapshot::open(result.snapshot_path);
+  for (const auto& failed : pwalk::report::list_errors(snapshot, errors_shown))
+    pwalk::print_message(program, failed.message());
+  if (errors > errors_shown)
+    pwalk::print_message(program, fmt::format("… and {} more", errors - errors_shown));
+  pwalk::print_message(program,
+                       fmt::format("{} errors: what could not be read is marked in the snapshot", errors));
+}
+
 /// What the user is told at the end, on stderr.
 void report(const pwalk::scan::Result& result) {
   const auto& manifest = result.manifest;
   pwalk::print_message(program, "wrote '" + pwalk::printable(result.snapshot_path) + "'");
-  if (manifest.totals.errors > 0)
-    pwalk::print_message(program, fmt::format("{} errors: what could not be read is marked in the snapshot",
-                                              manifest.totals.errors));
+  if (manifest.totals.errors > 0) report_errors(result);
   double rate = static_cast<double>(manifest.totals.entries) / std::max(result.seconds, 1e-9);
   fmt::print(stderr, "Walked {} entries in {:.1f} secs ({:.1f} entries/sec)\n", manifest.totals.entries,
              result.seconds, rate);

@@ -93,6 +93,11 @@ struct Destination {
   std::string parent_path;
   std::string name;
   std::uint32_t slot = 0;
+
+  std::string path() const {
+    if (parent_path == ".") return name;
+    return parent_path == "/" ? "/" + name : parent_path + "/" + name;
+  }
 };
 
 Destination plain_destination(const std::string& output) {
@@ -184,6 +189,24 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   return walker.run(std::move(root.descriptor), root.stat, token_of({0, 0}));
 }
 
+/// Walks, writes and publishes; without a path in `result` where it was stopped before.
+void publish(const Request& request, Root& root, walk::MountTable& mounts, Destination& destination,
+             snapshot::Manifest manifest, const std::atomic<bool>& stop, Result& result) {
+  std::array<std::uint8_t, 16> uuid = snapshot::new_uuid();
+  snapshot::PartialSnapshot partial(destination.parent.get(), destination.parent_path, uuid);
+  snapshot::SnapshotWriter writer(partial.directory(), uuid);
+  result.stopped = !walk_into(request, root, mounts, partial, writer, stop);
+  if (result.stopped) return;
+  manifest.end = now(CLOCK_REALTIME);
+  result.manifest = writer.finish(std::move(manifest), request.threads);
+  result.stopped = stop.load();
+  if (result.stopped) return;
+  if (request.mode) partial.open_to(*request.mode);
+  partial.publish(destination.name);
+  if (destination.store_name) destination.store_name->update_latest(destination.name);
+  result.snapshot_path = destination.path();
+}
+
 }  // namespace
 
 Result run(const Request& request, const std::atomic<bool>& stop) {
@@ -202,26 +225,16 @@ Result run(const Request& request, const std::atomic<bool>& stop) {
   }
   manifest.slot = destination.slot;
 
-  std::array<std::uint8_t, 16> uuid = snapshot::new_uuid();
-  snapshot::PartialSnapshot partial(destination.parent.get(), destination.parent_path, uuid);
-  snapshot::SnapshotWriter writer(partial.directory(), uuid);
-  if (!walk_into(request, root, mounts, partial, writer, stop)) {
-    result.stopped = true;
-    return result;
+  try {
+    publish(request, root, mounts, destination, std::move(manifest), stop, result);
+  } catch (const std::system_error& refused) {
+    // Which of its files it was says little: name the snapshot too.
+    std::string what = refused.what();
+    std::string reason = ": " + refused.code().message();
+    if (what.ends_with(reason)) what.resize(what.size() - reason.size());
+    throw std::system_error(refused.code(),
+                            "cannot write the snapshot '" + printable(destination.path()) + "': " + what);
   }
-  manifest.end = now(CLOCK_REALTIME);
-  result.manifest = writer.finish(std::move(manifest), request.threads);
-  if (stop.load()) {
-    result.stopped = true;
-    return result;
-  }
-  if (request.mode) partial.open_to(*request.mode);
-  partial.publish(destination.name);
-  if (destination.store_name) destination.store_name->update_latest(destination.name);
-  result.snapshot_path = (destination.parent_path == "."   ? ""
-                          : destination.parent_path == "/" ? "/"
-                                                           : destination.parent_path + "/") +
-                         destination.name;
   result.seconds = seconds_between(started, now(CLOCK_MONOTONIC));
   return result;
 }

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "report/error_list.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/text.h"
+#include "report/tree_cursor.h"
+
+namespace pwalk::report {
+
+namespace {
+
+using snapshot::Place;
+
+Place place_of(const format::Error& error) noexcept {
+  return {error.entry_shard, error.entry};
+}
+
+/// All error records, those of one entry together.
+std::vector<format::Error> sorted_errors(const snapshot::Snapshot& snapshot) {
+  std::vector<format::Error> errors;
+  for (std::uint32_t shard = 0; shard < snapshot.shard_count(); ++shard)
+    for (std::uint64_t i = 0; i < snapshot.error_count(shard); ++i)
+      errors.push_back(snapshot.error(shard, i));
+  std::sort(errors.begin(), errors.end(), [](const format::Error& a, const format::Error& b) {
+    return std::pair(place_of(a), a.call) < std::pair(place_of(b), b.call);
+  });
+  return errors;
+}
+
+const char* verb_of(std::uint16_t call) noexcept {
+  switch (call) {
+    case format::call_openat:
+      return "open";
+    case format::call_getdents64:
+      return "list";
+    case format::call_statx:
+      return "stat";
+    case format::call_readlinkat:
+      return "read the target of";
+    default:
+      return "read the ACL of";
+  }
+}
+
+}  // namespace
+
+std::string FailedEntry::message() const {
+  std::string text = std::string("cannot ") + verb_of(call);
+  text += " '";
+  text += printable(path);
+  text += "': ";
+  text += std::generic_category().message(error);
+  return text;
+}
+
+std::vector<FailedEntry> list_errors(const std::shared_ptr<const snapshot::Snapshot>& snapshot,
+                                     std::size_t limit) {
+  std::vector<FailedEntry> failed;
+  std::vector<format::Error> errors = sorted_errors(*snapshot);
+  auto from = [&](Place place) {
+    return std::lower_bound(
+        errors.begin(), errors.end(), place,
+        [](const format::Error& error, Place wanted) { return place_of(error) < wanted; });
+  };
+  auto take = [&](const std::string& path, const format::Error& error) {
+    if (failed.size() < limit) failed.push_back({path, error.call, error.error});
+  };
+  TreeCursor cursor(snapshot, snapshot->root(), snapshot->manifest().root, TreeCursor::Among::directories);
+  for (auto visit = cursor.next(); visit != TreeCursor::Visit::end && failed.size() < limit;
+       visit = cursor.next()) {
+    if (visit == TreeCursor::Visit::other)  // a root that is no directory
+      for (const format::Error& error : errors) take(cursor.path(), error);
+    if (visit != TreeCursor::Visit::enter) continue;
+    const snapshot::Directory& directory = cursor.directory();
+    if (directory.record.errors == 0) {
+      cursor.skip();
+      continue;
+    }
+    Place own = directory.entry();
+    for (auto error = from(own); error != errors.end() && place_of(*error) == own; ++error)
+      take(cursor.path(), *error);
+    Place first{directory.record.child_shard, directory.record.child_first};
+    std::string prefix = cursor.path() + (cursor.path().back() == '/' ? "" : "/");
+    for (auto error = from(first);
+         error != errors.end() && error->entry_shard == first.shard &&
+         error->entry - first.index < directory.record.child_count && failed.size() < limit;
+         ++error) {
+      snapshot::Entry entry = snapshot->entry(place_of(*error));
+      if (!entry.is_directory()) take(prefix + std::string(entry.name), *error);
+    }
+  }
+  return failed;
+}
+
+}  // namespace pwalk::report
