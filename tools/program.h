@@ -96,7 +96,7 @@ inline std::optional<int> parse_command_line(CLI::App& app, int argc, char** arg
   } catch (const CLI::CallForVersion& version) {
     answer = std::string(version.what()) + "\n";
   } catch (const CLI::ParseError& error) {
-    std::string name = app.get_name();
+    const std::string& name = app.get_name();
     std::string message = printable(unmark(error.what()));
     print_message(name, message + "\nTry '" + name + " --help' for more information.");
     return status_trouble;

@@ -25,7 +25,8 @@ std::optional<int> parse(int argc, char** argv, CommandLine& line) {
   pwalk::add_standard_options(app, name);
   app.add_option("SOURCE", line.source, "A snapshot, one NAME directory of a store, or a store")->required();
   app.add_option("MOUNTPOINT", line.mount_point, "A directory")->required();
-  app.add_option("-o", line.options, "Mount options: allow_other, allow_root, auto_unmount, noexec, …")
+  app.add_option("-o", line.options,
+                 "Mount options: allow_other, allow_root, acl=mode, auto_unmount, noexec, …")
       ->type_name("OPTIONS")
       ->expected(1)
       ->take_all();
@@ -45,14 +46,20 @@ int run(int argc, char** argv) {
   for (const std::string& text : line.options) {
     for (std::string& word : pwalk::mount::split_options(text)) words.push_back(std::move(word));
   }
-  settings.fuse_options = pwalk::mount::fuse_options(settings.source, words);
+  settings.options = pwalk::mount::read_options(settings.source, words);
   settings.mount_point = pwalk::mount::resolve_mount_point(line.mount_point);
   settings.foreground = line.foreground;
   settings.debug = line.debug;
   settings.single_thread = line.single_thread;
   pwalk::mount::require_fuse();
-  return pwalk::mount::serve(settings,
-                             [](const std::string& message) { pwalk::print_message(name, message); });
+  try {
+    return pwalk::mount::serve(settings,
+                               [](const std::string& message) { pwalk::print_message(name, message); });
+  } catch (const pwalk::FormatError& error) {
+    pwalk::print_message(
+        name, "'" + pwalk::printable(line.source) + "' is damaged: " + pwalk::printable(error.what()));
+    return pwalk::status_trouble;
+  }
 }
 
 }  // namespace

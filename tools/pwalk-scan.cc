@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/text.h"
@@ -27,6 +30,12 @@ constexpr std::size_t errors_shown = 20;
 std::atomic<bool> stop_requested{false};
 std::atomic<int> stop_signal{0};
 
+std::atomic<bool> status_requested{false};
+
+void on_status(int) {
+  status_requested.store(true);
+}
+
 void on_stop(int signal_number) {
   stop_signal.store(signal_number);
   stop_requested.store(true);
@@ -44,6 +53,10 @@ void handle_signals() {
     action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
     ::sigaction(signal_number, &action, nullptr);
   }
+  struct sigaction status = {};
+  status.sa_handler = on_status;
+  status.sa_flags = SA_RESTART;
+  ::sigaction(SIGUSR1, &status, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error like a full disk
 }
@@ -89,14 +102,77 @@ void report_errors(const pwalk::scan::Result& result) {
                        fmt::format("{} errors: what could not be read is marked in the snapshot", errors));
 }
 
+/// Shows how far the scan is: redrawn in place on a terminal, a line every so often elsewhere, a line when
+/// SIGUSR1 asks for one.
+class ProgressDisplay {
+ public:
+  /// `interval_seconds` between lines where stderr is no terminal; 0: none.
+  ProgressDisplay(bool redraw, unsigned interval_seconds)
+      : redraw_(redraw), interval_seconds_(interval_seconds) {}
+
+  void show(const pwalk::scan::Progress& progress) {
+    bool asked = status_requested.exchange(false);
+    bool due = interval_seconds_ != 0 && progress.seconds >= next_line_;
+    if (due) next_line_ = progress.seconds + interval_seconds_;
+    std::string line = pwalk::scan::progress_line(progress);
+    if (asked || due) fmt::print(stderr, "{}{}: {}\n", drawn_ ? clear_line : "", program, line);
+    if (!redraw_) return;
+    // One write, cut to what fits: a wrapped line could not be redrawn.
+    struct winsize size = {};
+    std::size_t columns =
+        ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79u;
+    if (line.size() > columns) line.resize(columns);
+    fmt::print(stderr, "{}{}", clear_line, line);
+    drawn_ = true;
+  }
+  void finish() const {
+    if (drawn_) fmt::print(stderr, "{}", clear_line);
+  }
+
+ private:
+  static constexpr char clear_line[] = "\r\x1b[K";
+  bool redraw_;
+  unsigned interval_seconds_;
+  double next_line_ = 0;
+  bool drawn_ = false;
+};
+
 /// What the user is told at the end, on stderr.
-void report(const pwalk::scan::Result& result) {
+void report(const pwalk::scan::Result& result, bool quiet) {
   const auto& manifest = result.manifest;
-  pwalk::print_message(program, "wrote '" + pwalk::printable(result.snapshot_path) + "'");
+  if (!quiet) pwalk::print_message(program, "wrote '" + pwalk::printable(result.snapshot_path) + "'");
   if (manifest.totals.errors > 0) report_errors(result);
+  if (quiet) return;
   double rate = static_cast<double>(manifest.totals.entries) / std::max(result.seconds, 1e-9);
   fmt::print(stderr, "Walked {} entries in {:.1f} secs ({:.1f} entries/sec)\n", manifest.totals.entries,
              result.seconds, rate);
+}
+
+/// The same for programs, one line on stdout; paths percent-encoded as in the manifest.
+void report_json(const pwalk::scan::Result& result) {
+  const auto& manifest = result.manifest;
+  const auto& totals = manifest.totals;
+  nlohmann::ordered_json summary{{"snapshot", pwalk::percent_encode(result.snapshot_path)},
+                                 {"uuid", pwalk::snapshot::uuid_text(manifest.uuid)},
+                                 {"root", pwalk::percent_encode(manifest.root)},
+                                 {"complete", manifest.complete},
+                                 {"seconds", result.seconds},
+                                 {"entries", totals.entries},
+                                 {"files", totals.files},
+                                 {"directories", totals.directories},
+                                 {"symlinks", totals.symlinks},
+                                 {"others", totals.others()},
+                                 {"apparent_bytes", totals.apparent_bytes},
+                                 {"directory_bytes", totals.directory_bytes},
+                                 {"disk_bytes", totals.disk_bytes},
+                                 {"excess_inodes", totals.excess_inodes},
+                                 {"excess_apparent", totals.excess_apparent},
+                                 {"excess_disk", totals.excess_disk},
+                                 {"errors", totals.errors},
+                                 {"vanished_entries", manifest.vanished_entries}};
+  std::string line = summary.dump() + "\n";
+  if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() || std::fflush(stdout) != 0)
+    pwalk::throw_errno("cannot write to standard output");
 }
 
 int run(int argc, char** argv) {
@@ -124,9 +200,28 @@ int run(int argc, char** argv) {
           ->type_name("NAME");
   app.add_option("--mode", mode, "Permission bits of the snapshot in octal, instead of 0700")
       ->type_name("MODE");
-  output_option->excludes(store_option)->excludes(name_option);
+  bool quiet = false;
+  bool no_progress = false;
+  unsigned progress_seconds = 0;
+  std::string summary;
+  std::string errors;
+  app.add_flag("-q,--quiet", quiet, "Print nothing but what went wrong");
+  app.add_flag(
+      "--progress{10}", progress_seconds,
+      "Print a line of progress every SECONDS (10), as --progress=SECONDS, where stderr is no terminal");
+  app.add_flag("--no-progress", no_progress, "Show no progress on a terminal either");
+  app.add_option("--summary", summary, "json: one line of JSON about the snapshot on standard output")
+      ->type_name("FORMAT");
+  app.add_option("--errors", errors, "ignore: exit with status 0 although some entries could not be read")
+      ->type_name("MODE");
   if (auto status = pwalk::parse_command_line(app, argc, argv)) return *status;
+  if (!summary.empty() && summary != "json")
+    return usage_error("--summary '" + pwalk::printable(summary) + "': only json is known");
+  if (!errors.empty() && errors != "ignore")
+    return usage_error("--errors '" + pwalk::printable(errors) + "': only ignore is known");
 
+  if (*output_option && (*store_option || *name_option))
+    return usage_error("-o writes exactly there: it does not go with -S or -n");
   request.threads = parse_threads(threads);
   if (request.threads == 0)
     return usage_error("-j '" + pwalk::printable(threads) + "': neither 'auto' nor a number from 1 to 4096");
@@ -140,7 +235,18 @@ int run(int argc, char** argv) {
 
   handle_signals();
   ::umask(0077);
-  pwalk::scan::Result result = pwalk::scan::run(request, stop_requested);
+  bool terminal = ::isatty(STDERR_FILENO) == 1;
+  bool silent = quiet || no_progress;
+  ProgressDisplay display(terminal && !silent, terminal || silent ? 0 : progress_seconds);
+  request.on_progress = [&](const pwalk::scan::Progress& progress) { display.show(progress); };
+  pwalk::scan::Result result;
+  try {
+    result = pwalk::scan::run(request, stop_requested);
+  } catch (...) {
+    display.finish();
+    throw;
+  }
+  display.finish();
   if (!result.refusal.empty()) {
     pwalk::print_message(program, result.refusal);
     return pwalk::status_trouble;
@@ -149,8 +255,9 @@ int run(int argc, char** argv) {
     pwalk::print_message(program, "stopped, nothing was published");
     return 128 + stop_signal.load();
   }
-  report(result);
-  return result.has_errors() ? 1 : 0;
+  report(result, quiet);
+  if (!summary.empty()) report_json(result);
+  return result.has_errors() && errors.empty() ? 1 : 0;
 }
 
 }  // namespace

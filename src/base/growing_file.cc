@@ -110,7 +110,7 @@ void GrowingFile::add_window(int descriptor) {
     address = static_cast<unsigned char*>(region->mapped.get_address());
     region->guard = std::make_unique<FaultGuard>(address, bytes, &lost_);
   } else {
-    region->memory.reset(new unsigned char[bytes]());
+    region->memory = std::make_unique<unsigned char[]>(bytes);
     address = region->memory.get();
   }
   windows_[window_count_] = address;

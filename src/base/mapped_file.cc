@@ -41,7 +41,7 @@ void on_bus_error(int number, siginfo_t* info, void* context) {
     std::uintptr_t end = slot.end.load(std::memory_order_acquire);
     if (end == 0 || address >= end || address < slot.begin.load(std::memory_order_acquire)) continue;
     slot.lost.load(std::memory_order_acquire)->store(true, std::memory_order_seq_cst);
-    void* page = reinterpret_cast<void*>(address & ~(page_bytes - 1));
+    void* page = static_cast<unsigned char*>(info->si_addr) - (address & (page_bytes - 1));
     if (::mmap(page, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
         MAP_FAILED)
       return;

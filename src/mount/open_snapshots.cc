@@ -3,6 +3,7 @@
 #include "mount/open_snapshots.h"
 
 #include <mutex>
+#include <utility>
 
 #include "base/error.h"
 #include "mount/node_id.h"
@@ -41,8 +42,9 @@ SnapshotRef OpenSnapshots::add(std::shared_ptr<const snapshot::Snapshot> snapsho
   try {
     const snapshot::Manifest& manifest = snapshot->manifest();
     std::uint32_t slot = free_slot(manifest.slot);
-    SnapshotRef added = std::make_shared<OpenSnapshot>(OpenSnapshot{
-        snapshot, place, identity, slot, generation_of(manifest.uuid), InodeNumbers(manifest.devices, slot)});
+    SnapshotRef added = std::make_shared<OpenSnapshot>(OpenSnapshot{std::move(snapshot), place, identity,
+                                                                    slot, generation_of(manifest.uuid),
+                                                                    InodeNumbers(manifest.devices, slot)});
     by_slot_[slot] = added;
     found->second = added;
     return added;

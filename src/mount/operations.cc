@@ -8,10 +8,12 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
 #include "base/error.h"
+#include "mount/acls.h"
 #include "mount/attributes.h"
 #include "mount/node_id.h"
 
@@ -45,11 +47,16 @@ struct BytesReply {
   const char* bytes;
   std::size_t length;
 };
+/// An extended attribute's value, or the names of all.
+struct ExtendedReply {
+  std::string bytes;
+  std::size_t room;  // 0 asks for the length
+};
 struct FileSystemReply {
   struct statvfs numbers;
 };
 using Reply = std::variant<ErrorReply, EntryReply, AttributesReply, TargetReply, OpenReply, BytesReply,
-                           FileSystemReply>;
+                           ExtendedReply, FileSystemReply>;
 
 struct Sender {
   fuse_req_t request;
@@ -61,6 +68,15 @@ struct Sender {
   void operator()(const TargetReply& reply) const { fuse_reply_readlink(request, reply.target.c_str()); }
   void operator()(const OpenReply& reply) const { fuse_reply_open(request, &reply.flags); }
   void operator()(const BytesReply& reply) const { fuse_reply_buf(request, reply.bytes, reply.length); }
+  void operator()(const ExtendedReply& reply) const {
+    if (reply.room == 0) {
+      fuse_reply_xattr(request, reply.bytes.size());
+    } else if (reply.bytes.size() > reply.room) {
+      fuse_reply_err(request, ERANGE);
+    } else {
+      fuse_reply_buf(request, reply.bytes.data(), reply.bytes.size());
+    }
+  }
   void operator()(const FileSystemReply& reply) const { fuse_reply_statfs(request, &reply.numbers); }
 };
 
@@ -147,6 +163,27 @@ void get_file_system(fuse_req_t request, fuse_ino_t id) {
     return FileSystemReply{context.tree.file_system(id == 0 ? root_node : id)};
   });
 }
+
+// ---- extended attributes ----------------------------------------------------------------------------------
+
+void get_extended(fuse_req_t request, fuse_ino_t id, const char* name, std::size_t room) {
+  answer(request, id, [&](Context& context) -> Reply {
+    // ls and others ask a file system that does not know an attribute no second time.
+    if (!is_acl_attribute(name)) return ErrorReply{EOPNOTSUPP};
+    snapshot::Acl acl = context.tree.acl(id);
+    std::string_view value = acl_attribute(acl, name);
+    if (value.empty()) return ErrorReply{ENODATA};
+    return ExtendedReply{std::string(value), room};
+  });
+}
+
+void list_extended(fuse_req_t request, fuse_ino_t id, std::size_t room) {
+  answer(request, id, [&](Context& context) -> Reply {
+    return ExtendedReply{acl_attribute_names(context.tree.acl(id)), room};
+  });
+}
+
+// ---- what needs no answer ---------------------------------------------------------------------------------
 
 void forget(fuse_req_t request, fuse_ino_t, std::uint64_t) {
   fuse_reply_none(request);
@@ -257,13 +294,17 @@ void start(void* user_data, fuse_conn_info* connection) {
   connection->want &=
       ~static_cast<unsigned>(FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ |
                              FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_IOCTL_DIR);
+  // With it the kernel asks for a directory's ACL when it decides about one, and caches the answer.
+  bool enforced = context.tree.may_have_acls() && (connection->capable & FUSE_CAP_POSIX_ACL) != 0;
+  if (enforced) connection->want |= FUSE_CAP_POSIX_ACL;
+  context.tree.set_posix_acls_enforced(enforced);
   context.opendir_never =
       context.tree.is_one_snapshot() && (connection->capable & FUSE_CAP_NO_OPENDIR_SUPPORT) != 0;
   connection->time_gran = 1;
   if (context.ready) std::exchange(context.ready, nullptr)();
 }
 
-fuse_lowlevel_ops make_operations() noexcept {
+fuse_lowlevel_ops make_operations(bool with_acls) noexcept {
   fuse_lowlevel_ops table{};
   table.init = start;
   table.lookup = look_up;
@@ -276,14 +317,19 @@ fuse_lowlevel_ops make_operations() noexcept {
   table.readdir = read_directory<false>;
   table.readdirplus = read_directory<true>;
   table.statfs = get_file_system;
+  if (with_acls) {
+    table.getxattr = get_extended;
+    table.listxattr = list_extended;
+  }
   return table;
 }
 
 }  // namespace
 
-const fuse_lowlevel_ops& operations() noexcept {
-  static const fuse_lowlevel_ops table = make_operations();
-  return table;
+const fuse_lowlevel_ops& operations(bool with_acls) noexcept {
+  static const fuse_lowlevel_ops without = make_operations(false);
+  static const fuse_lowlevel_ops with = make_operations(true);
+  return with_acls ? with : without;
 }
 
 }  // namespace pwalk::mount

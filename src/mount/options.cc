@@ -68,12 +68,17 @@ std::string escape_option_value(std::string_view value) {
   return escaped;
 }
 
-std::string fuse_options(const std::string& source, const std::vector<std::string>& words) {
-  std::string result = "ro,nosuid,nodev,default_permissions,subtype=pwalk-mount,fsname=";
-  result += escape_option_value(source);
+Options read_options(const std::string& source, const std::vector<std::string>& words) {
+  Options result;
+  result.fuse = "ro,nosuid,nodev,default_permissions,subtype=pwalk-mount,fsname=";
+  result.fuse += escape_option_value(source);
   for (const std::string& word : words) {
-    if (is_one_of(passed_words, word) || begins_with_one_of(passed_prefixes, word)) {
-      if (word != "default_permissions") result += "," + escape_option_value(word);
+    if (word == "acl=mode") {
+      result.acl_policy.mode_trusted = true;
+    } else if (is_one_of(passed_words, word) || begins_with_one_of(passed_prefixes, word)) {
+      if (word != "default_permissions") result.fuse += "," + escape_option_value(word);
+      // What the kernel has cached for root, others may see too.
+      if (word == "allow_other" || word == "allow_root") result.acl_policy.others_allowed = true;
     } else if (!is_one_of(ignored_words, word) && !begins_with_one_of(ignored_prefixes, word)) {
       throw_errno(EINVAL, "unknown mount option '" + printable(word) + "'");
     }

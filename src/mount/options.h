@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "mount/acls.h"
+
 namespace pwalk::mount {
 
 /// The words of one -o argument: separated by commas; a backslash takes the character after it literally.
@@ -14,9 +16,15 @@ std::vector<std::string> split_options(std::string_view text);
 /// `value` with a backslash before each comma and backslash, as libfuse's option parser wants it.
 std::string escape_option_value(std::string_view value);
 
-/// The -o argument for libfuse: what every mount has, then those of `words` that mean something to it; those
-/// that mount(8) and fstab add are left out. std::system_error EINVAL naming an unknown word.
-/// Always there: ro, nosuid, nodev, default_permissions, and `source` as the name that df shows.
-std::string fuse_options(const std::string& source, const std::vector<std::string>& words);
+struct Options {
+  /// The -o argument for libfuse: ro, nosuid, nodev, default_permissions and the source as the name that df
+  /// shows, then what means something to it.
+  std::string fuse;
+  AclPolicy acl_policy;
+};
+
+/// What `words` ask for; those that mount(8) and fstab add are left out. std::system_error EINVAL naming an
+/// unknown word.
+Options read_options(const std::string& source, const std::vector<std::string>& words);
 
 }  // namespace pwalk::mount

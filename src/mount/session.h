@@ -5,13 +5,14 @@
 #include <string>
 
 #include "mount/log.h"
+#include "mount/options.h"
 
 namespace pwalk::mount {
 
 struct Settings {
-  std::string source;        // absolute
-  std::string mount_point;   // absolute, an existing directory
-  std::string fuse_options;  // from fuse_options()
+  std::string source;       // absolute
+  std::string mount_point;  // absolute, an existing directory
+  Options options;
   bool foreground = false;
   bool debug = false;  // libfuse's messages for each request, on stderr
   bool single_thread = false;

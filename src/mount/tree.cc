@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "mount/attributes.h"
 #include "mount/node_id.h"
+#include "snapshot/shard_reader.h"
 
 namespace pwalk::mount {
 
@@ -54,7 +55,8 @@ std::uint64_t own_offset(const std::string& name) {
 
 }  // namespace
 
-Tree::Tree(Source& source) : source_(source), uid_(::geteuid()), gid_(::getegid()) {}
+Tree::Tree(Source& source, const AclPolicy& policy)
+    : source_(source), policy_(policy), uid_(::geteuid()), gid_(::getegid()) {}
 
 bool Tree::is_in_snapshot(std::uint64_t id) const noexcept {
   return id == root_node ? is_one_snapshot() : node_kind(id) == NodeKind::entry;
@@ -129,6 +131,8 @@ Node Tree::entry_node_of(const SnapshotRef& in, const Entry& entry) const {
     node.generation = in->generation;
   }
   node.attributes = attributes_of(entry, in->inodes.shown(entry.inode, entry.device_index, number));
+  if (policy_.may_close() && entry.is_directory() && is_closed(in->snapshot->directory_of(entry), policy_))
+    node.attributes.st_mode = closed_mode(node.attributes.st_mode);
   node.name_lasts = !is_root || is_one_snapshot();
   node.attributes_last = true;
   return node;
@@ -297,6 +301,24 @@ int Tree::list_store(const Target& target, std::uint64_t offset, ListingSink& si
     if (!sink.add(name.c_str(), node, next)) return 0;
   }
   return 0;
+}
+
+snapshot::Acl Tree::acl(std::uint64_t id) {
+  Target target = resolve(id);
+  if (target.kind != Target::Kind::entry || !target.entry.is_directory()) return {};
+  snapshot::Directory directory = target.in->snapshot->directory_of(target.entry);
+  // Beside closed mode bits an ACL would contradict what stat shows.
+  if (is_closed(directory, policy_)) return {};
+  return target.in->snapshot->acl(directory).value_or(snapshot::Acl{});
+}
+
+bool Tree::may_have_acls() const noexcept {
+  if (!is_one_snapshot()) return true;
+  const snapshot::Snapshot& snapshot = *source_.only()->snapshot;
+  for (std::uint32_t shard = 0; shard < snapshot.shard_count(); ++shard) {
+    if (snapshot.shard(shard).records(format::array_acls) > 0) return true;
+  }
+  return false;
 }
 
 struct statvfs Tree::file_system(std::uint64_t id) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "mount/acls.h"
 #include "mount/source.h"
 #include "snapshot/snapshot.h"
 
@@ -44,7 +45,10 @@ class ListingSink {
 
 class Tree {
  public:
-  explicit Tree(Source& source);
+  Tree(Source& source, const AclPolicy& policy);
+
+  /// Told while the kernel and we agree on the protocol, before the first question.
+  void set_posix_acls_enforced(bool enforced) noexcept { policy_.posix_acls_enforced = enforced; }
 
   Lookup look_up(std::uint64_t parent, std::string_view name);
   Node node(std::uint64_t id);
@@ -53,6 +57,10 @@ class Tree {
   /// end of the listing answers (0 for none); where the sink was full, 0. `.` and `..` come with node id 0.
   int list(std::uint64_t id, std::uint64_t offset, ListingSink& sink);
   struct statvfs file_system(std::uint64_t id);
+  /// The POSIX ACLs of a directory, both values empty for anything that has none.
+  snapshot::Acl acl(std::uint64_t id);
+  /// Whether any directory may have a POSIX ACL: of a store, whose later snapshots are not known, always.
+  bool may_have_acls() const noexcept;
 
   /// Whether the whole tree is one immutable snapshot.
   bool is_one_snapshot() const noexcept { return source_.kind() == SourceKind::snapshot; }
@@ -77,6 +85,7 @@ class Tree {
   int list_store(const Target& target, std::uint64_t offset, ListingSink& sink) const;
 
   Source& source_;
+  AclPolicy policy_;
   uid_t uid_;
   gid_t gid_;
 };

@@ -6,9 +6,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -93,6 +97,7 @@ struct Destination {
   std::string parent_path;
   std::string name;
   std::uint32_t slot = 0;
+  std::optional<std::uint64_t> last_entries;  // of the newest snapshot of that NAME
 
   std::string path() const {
     if (parent_path == ".") return name;
@@ -109,7 +114,9 @@ Destination plain_destination(const std::string& output) {
   destination.parent_path = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
   if (destination.name.empty() || destination.name == "." || destination.name == "..")
     throw_errno(EINVAL, "cannot write a snapshot as '" + printable(output) + "'");
-  destination.parent = open_at(AT_FDCWD, destination.parent_path, O_RDONLY | O_DIRECTORY);
+  destination.parent = Fd(::open(destination.parent_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!destination.parent)
+    throw_errno("cannot write a snapshot into '" + printable(destination.parent_path) + "'");
   struct stat status;
   if (::fstatat(destination.parent.get(), destination.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
     throw_errno(EEXIST, "cannot write a snapshot as '" + printable(output) + "'");
@@ -128,11 +135,12 @@ std::string store_destination(const Request& request, const snapshot::Manifest& 
     return "another scan is writing '" + printable(request.store + "/" + name) +
            "': its lock is held; try again later";
   }
-  if (auto origin = destination.store_name->origin();
-      origin && (origin->host != manifest.host || origin->root != manifest.root))
+  auto origin = destination.store_name->origin();
+  if (origin && (origin->host != manifest.host || origin->root != manifest.root))
     return "'" + printable(destination.store_name->path()) + "' holds snapshots of '" +
            printable(origin->root) + "' on host '" + printable(origin->host) + "', not of '" +
            printable(manifest.root) + "' on '" + printable(manifest.host) + "': choose another name with -n";
+  if (origin) destination.last_entries = origin->entries;
   destination.slot = destination.store_name->take_slot();
   destination.name = destination.store_name->free_time_name(snapshot::time_name(manifest.start));
   destination.parent_path = destination.store_name->path();
@@ -164,10 +172,34 @@ walk::Child root_child(const Root& root, std::string& target) {
   return child;
 }
 
+/// Tells how far the walk is, from a thread of its own, for as long as it lives.
+class Ticker {
+ public:
+  Ticker(const walk::Walker& walker, const std::function<void(const Progress&)>& tell,
+         std::optional<std::uint64_t> expected_entries) {
+    if (!tell) return;
+    thread_ = std::jthread([&walker, tell, expected_entries](const std::stop_token& ending) {
+      auto began = std::chrono::steady_clock::now();
+      std::mutex mutex;
+      std::condition_variable_any never;
+      std::unique_lock lock(mutex);
+      while (!never.wait_for(lock, ending, std::chrono::milliseconds(100),
+                             [&] { return ending.stop_requested(); })) {
+        walk::Counts counts = walker.counts();
+        std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - began;
+        tell({counts.entries, counts.directories, counts.errors, elapsed.count(), expected_entries});
+      }
+    });
+  }
+
+ private:
+  std::jthread thread_;
+};
+
 /// Walks the tree into the partial snapshot; false when stopped.
 bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
                const snapshot::PartialSnapshot& partial, snapshot::SnapshotWriter& writer,
-               const std::atomic<bool>& stop) {
+               std::optional<std::uint64_t> expected_entries, const std::atomic<bool>& stop) {
   unsigned workers = root.is_directory() ? request.threads : 1;
   std::vector<std::unique_ptr<SnapshotSink>> sinks;
   std::vector<walk::Sink*> sink_pointers;
@@ -186,6 +218,7 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   options.output_device = partial.device();
   options.output_inode = partial.inode();
   walk::Walker walker(options, mounts, sink_pointers, stop);
+  Ticker ticker(walker, request.on_progress, expected_entries);
   return walker.run(std::move(root.descriptor), root.stat, token_of({0, 0}));
 }
 
@@ -195,7 +228,11 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
   std::array<std::uint8_t, 16> uuid = snapshot::new_uuid();
   snapshot::PartialSnapshot partial(destination.parent.get(), destination.parent_path, uuid);
   snapshot::SnapshotWriter writer(partial.directory(), uuid);
-  result.stopped = !walk_into(request, root, mounts, partial, writer, stop);
+  std::optional<std::uint64_t> expected = destination.last_entries;
+  const snapshot::FileSystem& file_system = manifest.file_system;
+  if (!expected && file_system.inodes > file_system.inodes_free)
+    expected = file_system.inodes - file_system.inodes_free;
+  result.stopped = !walk_into(request, root, mounts, partial, writer, expected, stop);
   if (result.stopped) return;
   manifest.end = now(CLOCK_REALTIME);
   result.manifest = writer.finish(std::move(manifest), request.threads);

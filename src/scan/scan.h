@@ -6,9 +6,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
+#include "scan/progress.h"
 #include "snapshot/manifest.h"
 
 namespace pwalk::scan {
@@ -20,6 +22,8 @@ struct Request {
   std::string name;  // empty: from the root's path
   unsigned threads = 1;
   bool one_file_system = false;
+  /// Called from a thread of its own, about ten times a second, while the tree is walked; may be empty.
+  std::function<void(const Progress&)> on_progress;
   std::optional<mode_t> mode;  // permission bits of the published snapshot, else 0700
 };
 

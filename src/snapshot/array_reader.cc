@@ -27,6 +27,16 @@ std::uint64_t blocks_of(std::uint64_t bytes) noexcept {
   return (bytes + format::block_bytes - 1) / format::block_bytes;
 }
 
+/// A file that the manifest lists must be there: its absence is damage, not a wrong path.
+Fd open_array(int snapshot_directory, const std::string& file_name) {
+  try {
+    return open_at(snapshot_directory, file_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (const std::system_error& error) {
+    if (error.code().value() != ENOENT) throw;
+    throw FormatError(file_name, "", rule::manifest_directory, "is missing");
+  }
+}
+
 void check_header(const format::FileHeader& header, const Manifest& manifest, std::uint32_t shard,
                   const ArrayFile& file) {
   auto broken = [&](const char* rule, const char* detail) {
@@ -56,7 +66,7 @@ void ArrayReader::Free::operator()(void* memory) const noexcept {
 ArrayReader::ArrayReader(int snapshot_directory, const Manifest& manifest, std::uint32_t shard,
                          const ArrayFile& file)
     : file_name_(file.file_name), records_(file.records) {
-  Fd opened = open_at(snapshot_directory, file.file_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  Fd opened = open_array(snapshot_directory, file.file_name);
   struct stat status;
   if (::fstat(opened.get(), &status) != 0) throw_errno("cannot stat '" + file.file_name + "'");
   if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) != file.file_bytes)

@@ -176,7 +176,8 @@ std::optional<StoreName::Origin> StoreName::origin() const {
             [](const std::string& a, const std::string& b) { return time_name_before(b, a); });
   for (const std::string& time : times)
     if (time[0] != '.' && time != latest_name)
-      if (auto manifest = manifest_of(directory_.get(), time)) return Origin{manifest->host, manifest->root};
+      if (auto manifest = manifest_of(directory_.get(), time))
+        return Origin{manifest->host, manifest->root, manifest->totals.entries};
   return std::nullopt;
 }
 

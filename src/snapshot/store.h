@@ -41,10 +41,11 @@ class StoreName {
   int directory() const noexcept { return directory_.get(); }
   const std::string& path() const noexcept { return path_; }
 
-  /// What the newest snapshot of this NAME says of host and root; nothing if there is none.
+  /// What the newest snapshot of this NAME says of its origin; nothing if there is none.
   struct Origin {
     std::string host;
     std::string root;
+    std::uint64_t entries = 0;
   };
   std::optional<Origin> origin() const;
 

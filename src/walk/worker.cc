@@ -22,8 +22,15 @@ constexpr std::size_t target_bytes_max = 65536;
 constexpr std::uint32_t fuse_magic = 0x65735546;
 constexpr unsigned patience_tries = 200;  // × 10 ms without a descriptor, then it is the entry's error
 
+bool known_type(std::uint16_t type) noexcept {
+  return type == S_IFREG || type == S_IFDIR || type == S_IFLNK || type == S_IFCHR || type == S_IFBLK ||
+         type == S_IFIFO || type == S_IFSOCK;
+}
+
+/// Type bits of a d_type; 0 for DT_UNKNOWN and for what is no type of stat (DT_WHT).
 std::uint16_t type_of(unsigned char dirent_type) noexcept {
-  return static_cast<std::uint16_t>(DTTOIF(dirent_type));
+  auto type = static_cast<std::uint16_t>(DTTOIF(dirent_type));
+  return known_type(type) ? type : 0;
 }
 
 bool vanished_error(int error) noexcept {
@@ -394,6 +401,7 @@ bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct 
     sink_.vanished();
     return true;
   }
+  if (error == 0 && !known_type(stat->stx_mode & S_IFMT)) error = EIO;  // a broken file system
   Child child;
   child.name = listed.name();
   child.dirent_inode = listed.dirent->d_ino;

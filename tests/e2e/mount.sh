@@ -56,6 +56,7 @@ same_output tree -a -p -s -u -g -D --inodes .
 same_output bfs . -printf '%y %i %n %s %b %m %U %G %T@ %C@ %P %l\n'
 same_output gdu -n -p -c .
 if have getfacl; then same_output sh -c 'find . -type d -exec getfacl -n -- {} +'; fi
+if have getfattr; then same_output sh -c 'find acls types -type d -exec getfattr -h -d -m - -e hex -- {} +'; fi
 same_output find . -xdev -newer types -printf '%P\n'
 if have rsync; then
   mkdir "$work/nowhere"
@@ -167,6 +168,62 @@ if is_root && have setpriv; then
     run "${nobody[@]}" ls "$point"
     expect "without allow_other: another user may nothing" 2 "Permission denied"
     unmount rights "$point"
+  fi
+  # 1,000 random ACLs, owners and groups, five identities: each may list and search what it might.
+  mkdir -m 0755 "$work/random" && (cd "$work/random" && seq 1000 | xargs mkdir)
+  awk 'function bits() { return substr("rwxrw-r-xr---wx-w---x---", 1 + 3 * int(8 * rand()), 3) }
+    BEGIN {
+      srand(1)
+      for (i = 1; i <= 1000; ++i) {
+        printf "# file: %d\n# owner: %d\n# group: %d\nuser::%s\ngroup::%s\nother::%s\n", i, 1000 + int(4 * rand()), 2000 + int(4 * rand()), bits(), bits(), bits()
+        if (rand() < 0.1) { print ""; continue }
+        for (id = 0; id < 4; ++id) if (rand() < 0.5) printf "user:%d:%s\n", 1000 + id, bits()
+        for (id = 0; id < 4; ++id) if (rand() < 0.5) printf "group:%d:%s\n", 2000 + id, bits()
+        printf "mask::%s\n\n", bits()
+      }
+    }' >"$work/random.acls"
+  if have setfacl && (cd "$work/random" && setfacl --restore="$work/random.acls") 2>"$work/err"; then
+    scan "random ACLs" "$work/random" "$work/snapshot.random"
+    if mount_source "random ACLs" "$work/snapshot.random" "$point" -o allow_other; then
+      for identity in 1000:2000: 1001:2001:2002 1002:2003:2000,2001 1003:2002: 65534:65534:; do
+        IFS=: read -r user group groups <<<"$identity"
+        as=(setpriv "--reuid=$user" "--regid=$group" --inh-caps=-all)
+        if [ -n "$groups" ]; then as+=("--groups=$groups"); else as+=(--clear-groups); fi
+        allowed() { (cd "$1" && "${as[@]}" find . -mindepth 1 -prune \( -readable -printf 'list %P\n' , -executable -printf 'search %P\n' \) | sort); }
+        allowed "$work/random" >"$work/expected"
+        allowed "$point" >"$work/got"
+        holds "random ACLs: $identity may do something" [ "$(wc -l <"$work/expected")" -gt 100 ]
+        same_text "random ACLs: $identity may what he might" "$work/expected" "$work/got"
+      done
+      unmount "random ACLs" "$point"
+    fi
+  else
+    note "no random ACLs here"
+  fi
+  # Directories whose ACL could not be read: closed to others, unless the mode bits are to be trusted.
+  if have strace; then
+    run env ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -o /dev/null -e trace=flistxattr -e inject=flistxattr:error=EIO \
+      "$scan_program" -o "$work/snapshot.unread" "$work/rights"
+    expect "a scan that can read no ACL says so" 1
+    modes() { (cd "$1" && stat -c '%n %A' . open search list closed nobody open/file); }
+    modes "$work/rights" >"$work/expected.open"
+    sed -E 's/ (d...).*/ \1------/' "$work/expected.open" >"$work/expected.closed"
+    for options in allow_other allow_other,acl=mode noatime; do
+      mount_source "unread ACLs, $options" "$work/snapshot.unread" "$point" -o "$options" || continue
+      modes "$point" >"$work/got"
+      wanted=open
+      [ "$options" != allow_other ] || wanted=closed
+      same_text "unread ACLs, -o $options: directories are $wanted" "$work/expected.$wanted" "$work/got"
+      run "${nobody[@]}" ls "$point/open"
+      if [ "$options" = allow_other,acl=mode ]; then
+        expect "unread ACLs, -o $options: another user lists" 0
+      else
+        expect "unread ACLs, -o $options: another user may nothing" 2 "Permission denied"
+      fi
+      unmount "unread ACLs, $options" "$point"
+    done
+  else
+    note "strace is not installed: no scan that cannot read ACLs"
   fi
   # Where the scan was refused, so is the listing, for root too.
   "$PWALK_SUPPORT/oddities" --unreadable "$work/unreadable" && mkdir -m 0777 "$work/theirs"

@@ -20,7 +20,7 @@ TEST(Options, AreSplitAtCommas) {
 }
 
 TEST(Options, TheSourceIsEscaped) {
-  EXPECT_EQ(fuse_options("/a,b\\c", {}), std::string(always) + "/a\\,b\\\\c");
+  EXPECT_EQ(read_options("/a,b\\c", {}).fuse, std::string(always) + "/a\\,b\\\\c");
 }
 
 TEST(Options, EscapingIsUndoneBySplitting) {
@@ -31,17 +31,27 @@ TEST(Options, EscapingIsUndoneBySplitting) {
 TEST(Options, WhatFstabAddsIsTaken) {
   Words words{"rw",     "dev", "suid", "noauto", "nofail", "_netdev", "user=joe", "x-systemd.automount",
               "noatime"};
-  EXPECT_EQ(fuse_options("/s", words), std::string(always) + "/s");
+  EXPECT_EQ(read_options("/s", words).fuse, std::string(always) + "/s");
 }
 
 TEST(Options, WhatMeansSomethingIsPassed) {
-  EXPECT_EQ(fuse_options("/s", {"allow_other", "noexec"}), std::string(always) + "/s,allow_other,noexec");
+  EXPECT_EQ(read_options("/s", {"allow_other", "noexec"}).fuse,
+            std::string(always) + "/s,allow_other,noexec");
+}
+
+TEST(Options, SayWhatUnknownAclsMean) {
+  EXPECT_FALSE(read_options("/s", {"noexec"}).acl_policy.may_close());
+  EXPECT_TRUE(read_options("/s", {"allow_other"}).acl_policy.may_close());
+  EXPECT_TRUE(read_options("/s", {"allow_root"}).acl_policy.may_close());
+  Options trusting = read_options("/s", {"acl=mode", "allow_other"});
+  EXPECT_FALSE(trusting.acl_policy.may_close());
+  EXPECT_EQ(trusting.fuse, std::string(always) + "/s,allow_other");  // libfuse knows no acl=mode
 }
 
 TEST(Options, UnknownOnesAreRefusedByName) {
-  for (const char* word : {"bogus", "fsname=x", "allow_other=1", "xfoo", ""}) {
+  for (const char* word : {"bogus", "fsname=x", "allow_other=1", "acl", "acl=posix", "xfoo", ""}) {
     try {
-      fuse_options("/s", {word});
+      read_options("/s", {word});
       ADD_FAILURE() << word << " was taken";
     } catch (const std::system_error& error) {
       EXPECT_EQ(error.code().value(), EINVAL);
