@@ -102,6 +102,12 @@ void report_errors(const pwalk::scan::Result& result) {
                        fmt::format("{} errors: what could not be read is marked in the snapshot", errors));
 }
 
+/// On stderr, in one write. That it cannot be written (nobody reads it, a full disk) is no reason to end a
+/// scan.
+void tell(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+}
+
 /// Shows how far the scan is: redrawn in place on a terminal, a line every so often elsewhere, a line when
 /// SIGUSR1 asks for one.
 class ProgressDisplay {
@@ -115,18 +121,18 @@ class ProgressDisplay {
     bool due = interval_seconds_ != 0 && progress.seconds >= next_line_;
     if (due) next_line_ = progress.seconds + interval_seconds_;
     std::string line = pwalk::scan::progress_line(progress);
-    if (asked || due) fmt::print(stderr, "{}{}: {}\n", drawn_ ? clear_line : "", program, line);
+    if (asked || due) tell(fmt::format("{}{}: {}\n", drawn_ ? clear_line : "", program, line));
     if (!redraw_) return;
     // One write, cut to what fits: a wrapped line could not be redrawn.
     struct winsize size = {};
     std::size_t columns =
         ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79u;
     if (line.size() > columns) line.resize(columns);
-    fmt::print(stderr, "{}{}", clear_line, line);
+    tell(clear_line + line);
     drawn_ = true;
   }
   void finish() const {
-    if (drawn_) fmt::print(stderr, "{}", clear_line);
+    if (drawn_) tell(clear_line);
   }
 
  private:
@@ -144,8 +150,8 @@ void report(const pwalk::scan::Result& result, bool quiet) {
   if (manifest.totals.errors > 0) report_errors(result);
   if (quiet) return;
   double rate = static_cast<double>(manifest.totals.entries) / std::max(result.seconds, 1e-9);
-  fmt::print(stderr, "Walked {} entries in {:.1f} secs ({:.1f} entries/sec)\n", manifest.totals.entries,
-             result.seconds, rate);
+  tell(fmt::format("Walked {} entries in {:.1f} secs ({:.1f} entries/sec)\n", manifest.totals.entries,
+                   result.seconds, rate));
 }
 
 /// The same for programs, one line on stdout; paths percent-encoded as in the manifest.

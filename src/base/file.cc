@@ -60,7 +60,8 @@ void write_exactly(int descriptor, const void* buffer, std::size_t length, std::
 }
 
 void sync_file(int descriptor, const std::string& path) {
-  if (::fsync(descriptor) != 0) throw_errno("cannot force '" + printable(path) + "' to the storage");
+  while (::fsync(descriptor) != 0)
+    if (errno != EINTR) throw_errno("cannot force '" + printable(path) + "' to the storage");
 }
 
 void write_file_durably(int directory, const std::string& path, const std::string& contents) {

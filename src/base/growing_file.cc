@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -22,6 +24,7 @@ namespace pwalk {
 namespace {
 
 constexpr std::uint64_t window_limit = 16384;
+constexpr int open_tries = 400;  // × 5 ms
 constexpr long btrfs_magic = 0x9123683e;
 
 /// On btrfs a page that is written, forced and dirtied again needs new room under copy-on-write, which a full
@@ -35,6 +38,19 @@ void disable_copy_on_write(int descriptor) {
   flags |= FS_NOCOW_FL;
   // Refused where the volume forbids it; then allocation is as good as it gets.
   if (::ioctl(descriptor, FS_IOC_SETFLAGS, &flags) != 0) return;
+}
+
+/// Opens a file for a moment. Descriptors may all be in use just then, by the walk: it gives some back soon.
+Fd open_patiently(int directory, const std::string& name, int flags) {
+  for (int attempt = 0;; ++attempt) {
+    try {
+      return open_at(directory, name, flags | O_NOFOLLOW, 0600);
+    } catch (const std::system_error& refused) {
+      int error = refused.code().value();
+      if ((error != EMFILE && error != ENFILE) || attempt == open_tries) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
 }
 
 /// Allocates file space; false where the file system has no such call. Never glibc's emulation, which writes.
@@ -76,7 +92,7 @@ std::uint64_t GrowingFile::window_end(std::uint64_t offset) const noexcept {
 
 void GrowingFile::grow_slowly(std::uint64_t length) {
   int flags = created_ ? O_RDWR : O_RDWR | O_CREAT | O_EXCL;
-  Fd file = open_at(directory_, name_, flags | O_NOFOLLOW, 0600);
+  Fd file = open_patiently(directory_, name_, flags);
   if (!created_) disable_copy_on_write(file.get());
   created_ = true;
   while (grown_ < length) add_window(file.get());
@@ -132,7 +148,7 @@ void GrowingFile::complete_below(std::uint64_t offset) {
   std::uint64_t current = window_of(offset, start);
   if (use_ != Use::sequential || current <= completed_windows_) return;
   Fd file;
-  if (!allocate_) file = open_at(directory_, name_, O_RDWR | O_NOFOLLOW);
+  if (!allocate_) file = open_patiently(directory_, name_, O_RDWR);
   for (; completed_windows_ < current; ++completed_windows_) {
     Region& region = *regions_[completed_windows_];
     if (region.memory) {
@@ -147,7 +163,7 @@ void GrowingFile::complete_below(std::uint64_t offset) {
 }
 
 void GrowingFile::close_durably(const std::string& head, std::uint64_t length, const std::string& tail) {
-  Fd file = open_at(directory_, name_, O_RDWR | O_NOFOLLOW);
+  Fd file = open_patiently(directory_, name_, O_RDWR);
   for (std::uint64_t window = 0; window < window_count_; ++window) write_window(file.get(), window, length);
   write_exactly(file.get(), head.data(), head.size(), 0, name_);
   write_exactly(file.get(), tail.data(), tail.size(), start_offset_ + length, name_);

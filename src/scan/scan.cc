@@ -60,11 +60,12 @@ Root open_root(const std::string& path) {
     throw_errno(error, "cannot stat '" + printable(path) + "'");
   if (root.is_directory()) {
     try {
-      root.descriptor = open_at(root.descriptor.get(), ".", O_RDONLY | O_DIRECTORY | O_NOATIME);
+      // By its path again: `.` in it could only be opened by those who may search it.
+      root.descriptor = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOATIME);
     } catch (const std::system_error& refused) {
       if (refused.code().value() != EPERM)
         throw_errno(refused.code().value(), "cannot read '" + printable(path) + "'");
-      root.descriptor = open_at(root.descriptor.get(), ".", O_RDONLY | O_DIRECTORY);
+      root.descriptor = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
     }
     if (int error = walk::stat_entry(root.descriptor.get(), "", root.stat); error != 0)
       throw_errno(error, "cannot stat '" + printable(path) + "'");

@@ -19,6 +19,12 @@
 
 namespace pwalk::snapshot {
 
+namespace {
+
+constexpr int attempts_max = 1000;  // to make a directory that no collector takes before it is locked
+
+}  // namespace
+
 std::array<std::uint8_t, 16> new_uuid() {
   std::array<std::uint8_t, 16> uuid;
   if (::getrandom(uuid.data(), uuid.size(), 0) != static_cast<ssize_t>(uuid.size()))
@@ -39,21 +45,25 @@ PartialSnapshot::PartialSnapshot(int parent, std::string parent_path,
       throw_errno("cannot create a directory in '" + printable(parent_path_) + "'");
     try {
       directory_ = open_at(parent_.get(), name_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    } catch (const std::system_error&) {
-      if (attempt < 8) continue;
+    } catch (const std::system_error& refused) {
+      if (refused.code().value() == ENOENT && attempt < attempts_max) continue;
+      ::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
       throw;
+    }
+    // Where there are no such locks, nothing is collected either. Where a collector holds it, it is about to
+    // remove the directory: it keeps the lock until that is done.
+    while (::flock(directory_.get(), LOCK_EX) != 0 && errno == EINTR) {
     }
     struct stat opened;
     struct stat named;
     if (::fchmod(directory_.get(), 0700) != 0 || ::fstat(directory_.get(), &opened) != 0)
       throw_errno("cannot use the new directory in '" + printable(parent_path_) + "'");
-    ::flock(directory_.get(),
-            LOCK_EX | LOCK_NB);  // where there are no such locks, nothing is collected either
     device_ = opened.st_dev;
     inode_ = opened.st_ino;
     if (::fstatat(parent_.get(), name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == inode_)
       return;
-    if (attempt == 8) throw_errno(EBUSY, "cannot create a directory in '" + printable(parent_path_) + "'");
+    if (attempt == attempts_max)
+      throw_errno(EBUSY, "cannot create a directory in '" + printable(parent_path_) + "'");
   }
 }
 
@@ -87,7 +97,13 @@ void PartialSnapshot::publish(const std::string& name) {
   }
   if (result != 0) throw_errno("cannot publish '" + printable(parent_path_ + "/" + name) + "'");
   published_ = true;
-  sync_file(parent_.get(), parent_path_);
+  try {
+    sync_file(parent_.get(), parent_path_);
+  } catch (const std::system_error&) {
+    // Not known to be on the storage, so not published: its destructor removes it.
+    if (::renameat(parent_.get(), name.c_str(), parent_.get(), name_.c_str()) == 0) published_ = false;
+    throw;
+  }
 }
 
 void collect_partials(int parent) {

@@ -133,7 +133,8 @@ bool WorkerWriter::begin(Place directory, std::uint64_t entries, std::uint64_t n
   std::uint64_t used = shard_ != nullptr ? shard_->records(format::array_names) : 0;
   if (shard_ == nullptr || (used > 0 && (used > limits.names_bytes / 2 ||
                                          used + names_bytes + targets_bytes > limits.names_bytes ||
-                                         shard_->records(format::array_entries) + entries > limits.records)))
+                                         shard_->records(format::array_entries) + entries > limits.records ||
+                                         shard_->records(format::array_acls) > limits.records / 2)))
     new_shard();
   directory_ = directory;
   depth_ = writer_.record(directory).depth;
@@ -409,7 +410,11 @@ void SnapshotWriter::finish_shards(Manifest& manifest, unsigned threads) {
   };
   {
     std::vector<std::jthread> pool;
-    for (unsigned i = 1; i < std::min(threads, shards); ++i) pool.emplace_back(work);
+    try {
+      for (unsigned i = 1; i < std::min(threads, shards); ++i) pool.emplace_back(work);
+    } catch (const std::system_error&) {
+      // The system allows no more threads: those that there are do it.
+    }
     work();
   }
   if (failure) std::rethrow_exception(failure);

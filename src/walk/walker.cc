@@ -55,6 +55,17 @@ void Walker::Shared::fail(std::exception_ptr reason) {
   queues.close();
 }
 
+/// Makes a worker and lets `task` use it; without memory for one the walk fails.
+template <class Task>
+void Walker::work(Shared& shared, unsigned number, Task task) {
+  try {
+    Worker worker(shared, number);
+    task(worker);
+  } catch (...) {
+    shared.fail(std::current_exception());
+  }
+}
+
 Walker::Walker(Options options, MountTable& mounts, std::vector<Sink*> sinks, const std::atomic<bool>& stop)
     : shared_(std::make_unique<Shared>(options, mounts, std::move(sinks), stop)) {}
 
@@ -77,9 +88,16 @@ bool Walker::run(Fd root, const struct statx& stat, Token token) {
   shared.root_device = device_of(stat);
   {
     std::vector<std::jthread> threads;
-    for (unsigned number = 1; number < shared.options.workers; ++number)
-      threads.emplace_back([&shared, number] { Worker(shared, number).run(); });
-    Worker(shared, 0).run_from_root(std::move(root), stat, token);
+    threads.reserve(shared.options.workers);
+    try {
+      for (unsigned number = 1; number < shared.options.workers; ++number)
+        threads.emplace_back(
+            [&shared, number] { work(shared, number, [](Worker& worker) { worker.run(); }); });
+    } catch (const std::system_error&) {
+      // The system allows no more threads: those that there are walk the tree as well, and nobody is left
+      // waiting for work.
+    }
+    work(shared, 0, [&](Worker& worker) { worker.run_from_root(std::move(root), stat, token); });
   }
   if (shared.failure) std::rethrow_exception(shared.failure);
   return shared.finished.load(std::memory_order_acquire);

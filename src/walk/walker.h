@@ -114,6 +114,8 @@ class Walker {
  private:
   friend class Worker;
   struct Shared;
+  template <class Task>
+  static void work(Shared& shared, unsigned number, Task task);
   std::unique_ptr<Shared> shared_;
 };
 

@@ -7,6 +7,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <thread>
 
@@ -19,7 +21,11 @@ namespace {
 constexpr std::size_t stats_at_once = 4096;
 constexpr std::size_t target_bytes = 4096;  // a target's usual bound; longer ones are asked for again
 constexpr std::size_t target_bytes_max = 65536;
-constexpr std::uint32_t fuse_magic = 0x65735546;
+constexpr std::array<std::uint32_t, 6> renumbering = {
+    0x65735546,                           // FUSE
+    0x4d44,     0x2011bab0,               // vfat, exfat: numbers are made up when an inode is loaded
+    0x794c7630,                           // overlay of several file systems
+    0xff534d42, 0xfe534d42};              // CIFS and SMB2 without the server's numbers
 constexpr unsigned patience_tries = 200;  // × 10 ms without a descriptor, then it is the entry's error
 
 bool known_type(std::uint16_t type) noexcept {
@@ -35,6 +41,17 @@ std::uint16_t type_of(unsigned char dirent_type) noexcept {
 
 bool vanished_error(int error) noexcept {
   return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
+/// Whether the directory open as `descriptor`, which is `opened`, can be taken for `expected`. Some file
+/// systems number their inodes anew whenever the kernel forgets one: there device and mount must do.
+bool is_same_directory(int descriptor, const Identity& opened, const Identity& expected) noexcept {
+  if (opened == expected) return true;
+  if (opened.device != expected.device || opened.mount_id != expected.mount_id) return false;
+  struct statfs status;
+  if (::fstatfs(descriptor, &status) != 0) return false;
+  auto magic = static_cast<std::uint32_t>(status.f_type);
+  return std::find(renumbering.begin(), renumbering.end(), magic) != renumbering.end();
 }
 
 bool is_mount_root(const struct statx& stat) noexcept {
@@ -157,7 +174,7 @@ std::shared_ptr<Handle> Worker::reopen(Node* node) {
       errno = error;
       return nullptr;
     }
-    if (identity_of(stat) != (*at)->identity) {
+    if (!is_same_directory(next.get(), identity_of(stat), (*at)->identity)) {
       errno = ENOENT;  // another directory is there now
       return nullptr;
     }
@@ -225,7 +242,7 @@ void Worker::verify(Task task, Opened& opened) {
   }
   opened.identity = identity_of(stat);
   Identity listed = task.node->identity_of_pending(task.position);
-  if (opened.identity == listed) return;
+  if (is_same_directory(opened.descriptor.get(), opened.identity, listed)) return;
   bool other_mount = opened.identity.mount_id != listed.mount_id || opened.identity.device != listed.device;
   if (other_mount) {
     identity_ = task.node->identity;
@@ -237,11 +254,6 @@ void Worker::verify(Task task, Opened& opened) {
       outcome.listed = Listed::vanished;
     return;
   }
-  // Some FUSE file systems number their inodes anew whenever the kernel forgets one.
-  struct statfs file_system;
-  if (::fstatfs(opened.descriptor.get(), &file_system) == 0 &&
-      static_cast<std::uint32_t>(file_system.f_type) == fuse_magic)
-    return;
   outcome.listed = Listed::vanished;
 }
 
@@ -283,7 +295,15 @@ void Worker::read_directory(Node* parent, std::uint32_t position, std::uint32_t 
 
   Outcome outcome;
   read_acl(descriptor.get(), outcome);
-  if (int error = listing_.read(descriptor.get()); error != 0) {
+  int error = listing_.read(descriptor.get());
+  if (error == ENOENT && parent != nullptr) {
+    // Removed since it was opened, so it was empty: what may have been listed before is gone too.
+    outcome = {Listed::vanished, NotEntered::none, error, Call::none, {}, {}, false, 0};
+    sink_.not_listed(token, outcome);
+    complete(token, parent);
+    return;
+  }
+  if (error != 0) {
     outcome.listed = listing_.names().empty() ? Listed::failed : Listed::partial;
     outcome.error = error;
     outcome.call = Call::getdents64;
@@ -412,6 +432,10 @@ bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct 
     type = stat->stx_mode & S_IFMT;
     if (S_ISLNK(type)) {
       const char* target = read_target(descriptor, listed.dirent->d_name, stat->stx_size, child.target_error);
+      if (target == nullptr && child.target_error == ENOENT) {
+        sink_.vanished();
+        return true;
+      }
       child.target = target != nullptr ? std::string_view(target) : std::string_view();
     }
   } else {

@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "base/file.h"
 #include "base/list.h"
@@ -81,6 +83,24 @@ TEST_F(PublishTest, CollectsTheDeadOnly) {
   std::vector<std::string> left = names();
   EXPECT_EQ(left.size(), 2u);
   EXPECT_FALSE(std::filesystem::exists(directory_.path(dead)));
+}
+
+TEST_F(PublishTest, IsNotCollectedWhileItIsMade) {
+  std::jthread collector([&](const std::stop_token& ending) {
+    while (!ending.stop_requested()) {
+      collect_partials(parent_.get());
+      std::this_thread::sleep_for(std::chrono::microseconds(1));  // a chance for who makes one
+    }
+  });
+  unsigned lost = 0;
+  for (unsigned i = 0; i < 5000; ++i) {
+    PartialSnapshot partial(parent_.get(), directory_.path(), new_uuid());
+    // A collector that had found it before it was locked has had its chance.
+    if (i % 50 == 0) collect_partials(parent_.get());
+    struct stat status;
+    if (::fstat(partial.directory(), &status) != 0 || status.st_nlink == 0) ++lost;
+  }
+  EXPECT_EQ(lost, 0u);
 }
 
 }  // namespace
