@@ -256,6 +256,7 @@ int main(int count, char** words) {
   char* arguments[] = {program.data(), mount_options.data(), nullptr};
   fuse_args fuse_arguments = FUSE_ARGS_INIT(2, arguments);
   fuse_session* session = fuse_session_new(&fuse_arguments, &operations, sizeof operations, nullptr);
+  fuse_opt_free_args(&fuse_arguments);
   if (session == nullptr) return 1;
   if (fuse_set_signal_handlers(session) != 0 || fuse_session_mount(session, options.mount_point.c_str()) != 0)
     return 1;
