@@ -140,6 +140,9 @@ struct Manifest {
 /// The manifest's text, its hash included.
 std::string to_text(const Manifest& manifest);
 
+/// The end of a manifest whose text before it is `body`: always of the same length (rule M1).
+std::string manifest_tail(std::string_view body);
+
 /// Parses and checks rules M1–M5; FormatError otherwise.
 Manifest parse_manifest(std::string_view text);
 
