@@ -1,0 +1,70 @@
+// Listings: every name once, in the order of memcmp, whatever the lengths and bytes of names that begin
+// alike.
+// SPDX-License-Identifier: MIT
+
+#include "walk/listing.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <random>
+#include <set>
+
+#include "base/file.h"
+#include "support/temporary_directory.h"
+
+namespace pwalk::walk {
+namespace {
+
+TEST(Listing, SortsAsMemcmpDoes) {
+  test::TemporaryDirectory directory;
+  Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+  std::mt19937 random(1);
+  std::set<std::string> expected;  // std::string compares as memcmp does
+  static constexpr char letters[] = "ab\x01\x7f\x80\xff";
+  while (expected.size() < 3000) {
+    // Lengths around the eight bytes that are compared first.
+    std::string name(1 + random() % 12, 'a');
+    for (char& c : name)
+      if (random() % 3 == 0) c = letters[random() % (sizeof letters - 1)];
+    if (expected.insert(name).second) {
+      ASSERT_EQ(::mkdirat(descriptor.get(), name.c_str(), 0700), 0);
+    }
+  }
+  Listing listing;
+  for (int again = 0; again < 2; ++again) {
+    Fd opened = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+    ASSERT_EQ(listing.read(opened.get()), 0);
+    listing.sort();
+    std::vector<std::string> found;
+    std::uint64_t bytes = 0;
+    for (const Listed64& listed : listing.names()) {
+      found.emplace_back(listed.name());
+      bytes += listed.length + 1;
+      EXPECT_EQ(listed.dirent->d_type, DT_DIR);
+    }
+    EXPECT_EQ(found, std::vector<std::string>(expected.begin(), expected.end()));
+    EXPECT_EQ(listing.names_bytes(), bytes);
+  }
+}
+
+TEST(Listing, AnEmptyDirectoryHasNoNames) {
+  test::TemporaryDirectory directory;
+  Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+  Listing listing;
+  EXPECT_EQ(listing.read(descriptor.get()), 0);
+  EXPECT_TRUE(listing.names().empty());
+}
+
+TEST(Listing, TellsWhatFailed) {
+  Listing listing;
+  EXPECT_EQ(listing.read(-1), EBADF);
+  test::TemporaryDirectory directory;
+  directory.write_file("file", "");
+  Fd file = open_at(AT_FDCWD, directory.path("file"), O_RDONLY);
+  EXPECT_EQ(listing.read(file.get()), ENOTDIR);
+}
+
+}  // namespace
+}  // namespace pwalk::walk
