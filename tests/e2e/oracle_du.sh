@@ -3,7 +3,7 @@
 # `du -s` prints when run on that directory alone is what pwalk-du answers from the snapshot, in every unit and
 # measure; hard links count once per directory asked for. Also that du on the mount = du on the original.
 # du 9.1 counts the sizes of directories in -b, later ones do not; pwalk-du does: the test adds them if need be.
-# Usage: oracle_du.sh [TREE]...   (tmpfs ext4 btrfs overlay overlay-mixed devices usr; default: all)
+# Usage: oracle_du.sh [TREE]...   (tmpfs ext4 xfs btrfs overlay overlay-mixed devices usr; default: all)
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/lib.sh"
 enter_namespace "$@"
@@ -144,7 +144,7 @@ prove_kind() {
   local root=$work/tree.$1
   case $1 in
     tmpfs) "$PWALK_SUPPORT/oddities" --levels 40 "$root" && prove_tree "$1" "$root" ;;
-    ext4) if new_image ext4 400M "$root" && "$PWALK_SUPPORT/oddities" --seed 3 --levels 30 "$root/tree" >/dev/null; then
+    ext4 | xfs) if new_image "$1" 400M "$root" && "$PWALK_SUPPORT/oddities" --seed 3 --levels 30 "$root/tree" >/dev/null; then
       prove_tree "$1" "$root"; else note "$1: no image could be mounted"; fi ;;
     btrfs) if new_btrfs_tree "$root"; then prove_tree "$1" "$root"; else note "$1: no image could be mounted"; fi ;;
     overlay) if new_overlay_tree "$root" xino=auto; then prove_tree "$1" "$root"; else note "$1: cannot be mounted"; fi ;;
@@ -157,6 +157,6 @@ prove_kind() {
   rm -rf --one-file-system "$root" "$work"/image.* 2>/dev/null
 }
 
-[ $# -gt 0 ] || set -- tmpfs ext4 btrfs overlay overlay-mixed devices usr
+[ $# -gt 0 ] || set -- tmpfs ext4 xfs btrfs overlay overlay-mixed devices usr
 for kind in "$@"; do prove_kind "$kind"; done
 finish
