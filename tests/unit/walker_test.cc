@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -31,6 +32,7 @@ struct Seen {
   std::map<std::string, Outcome> outcomes;
   std::vector<std::string> finished;
   unsigned vanished = 0;
+  std::function<void()> on_victim;  // an entry of that name was listed, and is not opened yet
 };
 
 class RecordingSink : public Sink {
@@ -57,6 +59,7 @@ class RecordingSink : public Sink {
       seen_.paths.push_back(path);
       seen_.parents[token] = directory_;
     }
+    if (child.name == "victim" && seen_.on_victim) seen_.on_victim();
     if (fail_at_ != 0 && --fail_at_ == 0) throw_errno(ENOSPC, "the sink is full");
     return true;
   }
@@ -182,6 +185,32 @@ TEST_F(WalkerTest, DoesNotFollowSymbolicLinks) {
   ASSERT_TRUE(walk(1));
   EXPECT_EQ(seen_.children.size(), 3u);
   EXPECT_FALSE(seen_.children["/link"].is_directory);
+}
+
+TEST_F(WalkerTest, ADirectorySwappedForALinkIsNotEntered) {
+  // The link leads to the very directory that was listed, so that only not following it decides.
+  test::TemporaryDirectory elsewhere;
+  directory_.make_directory("victim/secret");
+  seen_.on_victim = [&] {
+    std::filesystem::rename(directory_.path("victim"), elsewhere.path("victim"));
+    std::filesystem::create_directory_symlink(elsewhere.path("victim"), directory_.path("victim"));
+  };
+  ASSERT_TRUE(walk(1));
+  EXPECT_EQ(seen_.children.count("/victim/secret"), 0u);
+  EXPECT_EQ(seen_.outcomes["/victim"].listed, Listed::vanished);
+  EXPECT_EQ(seen_.outcomes["/victim"].call, Call::none) << "a race is no error";
+}
+
+TEST_F(WalkerTest, ADirectorySwappedForAnotherIsNotEntered) {
+  directory_.make_directory("victim");
+  directory_.make_directory("zother/secret");
+  seen_.on_victim = [&] {
+    std::filesystem::rename(directory_.path("victim"), directory_.path("moved"));
+    std::filesystem::rename(directory_.path("zother"), directory_.path("victim"));
+  };
+  ASSERT_TRUE(walk(1));
+  EXPECT_EQ(seen_.children.count("/victim/secret"), 0u);
+  EXPECT_EQ(seen_.outcomes["/victim"].listed, Listed::vanished);
 }
 
 TEST_F(WalkerTest, AnExceptionOfASinkEndsTheWalk) {
