@@ -4,11 +4,20 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include "base/error.h"
 #include "base/list.h"
 #include "base/text.h"
 
 namespace pwalk {
+
+namespace {
+
+constexpr int open_tries = 400;  // × 5 ms
+
+}  // namespace
 
 Fd open_at(int directory, const std::string& path, int flags, mode_t mode) {
   for (;;) {
@@ -31,6 +40,18 @@ bool read_exactly(int descriptor, void* buffer, std::size_t length, std::uint64_
     length -= static_cast<std::size_t>(got);
   }
   return true;
+}
+
+Fd open_patiently(int directory, const std::string& name, int flags) {
+  for (int attempt = 0;; ++attempt) {
+    try {
+      return open_at(directory, name, flags | O_NOFOLLOW, 0600);
+    } catch (const std::system_error& refused) {
+      int error = refused.code().value();
+      if ((error != EMFILE && error != ENFILE) || attempt == open_tries) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
 }
 
 std::string read_file(int directory, const std::string& path, std::uint64_t limit_bytes) {

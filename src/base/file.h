@@ -16,6 +16,10 @@ namespace pwalk {
 /// Opens `path` relative to `directory` (AT_FDCWD for the working directory) with O_CLOEXEC added.
 Fd open_at(int directory, const std::string& path, int flags, mode_t mode = 0);
 
+/// The same for a moment, never through a symbolic link, new files with mode 0600. Descriptors may all be in
+/// use just then, by other threads that give some back soon: EMFILE and ENFILE are retried for two seconds.
+Fd open_patiently(int directory, const std::string& name, int flags);
+
 /// The whole contents of a regular file of at most `limit_bytes` (EFBIG beyond it, EINVAL for other types).
 std::string read_file(int directory, const std::string& path, std::uint64_t limit_bytes);
 

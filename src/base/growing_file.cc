@@ -9,9 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <thread>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -24,7 +22,6 @@ namespace pwalk {
 namespace {
 
 constexpr std::uint64_t window_limit = 16384;
-constexpr int open_tries = 400;  // × 5 ms
 constexpr long btrfs_magic = 0x9123683e;
 
 /// On btrfs a page that is written, forced and dirtied again needs new room under copy-on-write, which a full
@@ -38,19 +35,6 @@ void disable_copy_on_write(int descriptor) {
   flags |= FS_NOCOW_FL;
   // Refused where the volume forbids it; then allocation is as good as it gets.
   if (::ioctl(descriptor, FS_IOC_SETFLAGS, &flags) != 0) return;
-}
-
-/// Opens a file for a moment. Descriptors may all be in use just then, by the walk: it gives some back soon.
-Fd open_patiently(int directory, const std::string& name, int flags) {
-  for (int attempt = 0;; ++attempt) {
-    try {
-      return open_at(directory, name, flags | O_NOFOLLOW, 0600);
-    } catch (const std::system_error& refused) {
-      int error = refused.code().value();
-      if ((error != EMFILE && error != ENFILE) || attempt == open_tries) throw;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  }
 }
 
 /// Allocates file space; false where the file system has no such call. Never glibc's emulation, which writes.
@@ -72,12 +56,11 @@ struct GrowingFile::Region {
 };
 
 GrowingFile::GrowingFile(int directory, std::string name, std::uint64_t start_offset,
-                         std::uint64_t first_window_bytes, Use use, Space space)
+                         std::uint64_t first_window_bytes, Space space)
     : directory_(directory),
       name_(std::move(name)),
       start_offset_(start_offset),
       first_window_bytes_(first_window_bytes),
-      use_(use),
       allocate_(space == Space::ahead),
       windows_(new unsigned char*[window_limit]),
       regions_(new std::unique_ptr<Region>[window_limit]) {}
@@ -96,14 +79,6 @@ void GrowingFile::grow_slowly(std::uint64_t length) {
   if (!created_) disable_copy_on_write(file.get());
   created_ = true;
   while (grown_ < length) add_window(file.get());
-  if (use_ == Use::sequential && window_count_ >= 2) {
-    std::uint64_t start;
-    window_of(grown_ - 1, start);
-    // Write-back of the window before the newest; its memory is given back by complete_below.
-    if (allocate_)
-      ::sync_file_range(file.get(), static_cast<off_t>(start_offset_), static_cast<off_t>(start),
-                        SYNC_FILE_RANGE_WRITE);
-  }
 }
 
 void GrowingFile::add_window(int descriptor) {
@@ -141,25 +116,6 @@ void GrowingFile::write_window(int descriptor, std::uint64_t window, std::uint64
   if (start >= length || !regions_[window] || !regions_[window]->memory) return;
   write_exactly(descriptor, windows_[window], std::min(window_bytes(window), length - start),
                 start_offset_ + start, name_);
-}
-
-void GrowingFile::complete_below(std::uint64_t offset) {
-  std::uint64_t start;
-  std::uint64_t current = window_of(offset, start);
-  if (use_ != Use::sequential || current <= completed_windows_) return;
-  Fd file;
-  if (!allocate_) file = open_patiently(directory_, name_, O_RDWR);
-  for (; completed_windows_ < current; ++completed_windows_) {
-    Region& region = *regions_[completed_windows_];
-    if (region.memory) {
-      write_window(file.get(), completed_windows_, ~std::uint64_t{0});
-      region.memory.reset();
-      windows_[completed_windows_] = nullptr;
-    } else {
-      // Drops this mapping's page-table entries; the data stays in the page cache of the shared file.
-      ::madvise(windows_[completed_windows_], window_bytes(completed_windows_), MADV_DONTNEED);
-    }
-  }
 }
 
 void GrowingFile::close_durably(const std::string& head, std::uint64_t length, const std::string& tail) {

@@ -19,8 +19,6 @@ namespace pwalk {
 
 class GrowingFile {
  public:
-  /// How the contents are used, which decides what may leave memory early.
-  enum class Use { sequential, random };
   /// ahead: space is allocated before it is mapped, where the file system can; late: as where it cannot.
   enum class Space { ahead, late };
 
@@ -28,7 +26,7 @@ class GrowingFile {
   /// Its mapped part starts at `start_offset`, a multiple of 4096; `first_window_bytes`, a multiple of 4096,
   /// is the size of the first window. A record never straddles two windows if its size divides that.
   GrowingFile(int directory, std::string name, std::uint64_t start_offset, std::uint64_t first_window_bytes,
-              Use use, Space space = Space::ahead);
+              Space space = Space::ahead);
   ~GrowingFile();
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
@@ -46,10 +44,6 @@ class GrowingFile {
     return windows_[window] + (offset - start);
   }
   std::uint64_t window_end(std::uint64_t offset) const noexcept;
-
-  /// Windows below `offset` of a sequential file are complete: start their write-back and give up their
-  /// memory.
-  void complete_below(std::uint64_t offset);
 
   /// Writes what is still in memory, `head` at file offset 0 and `tail` at start_offset + `length`; sets the
   /// file's length to exactly that and forces it to the storage. Nothing may be written through windows any
@@ -86,12 +80,10 @@ class GrowingFile {
   std::string name_;
   std::uint64_t start_offset_;
   std::uint64_t first_window_bytes_;
-  Use use_;
   bool created_ = false;
   bool allocate_;  // false: the file system has no fallocate, windows are memory
   std::uint64_t grown_ = 0;
   std::uint64_t window_count_ = 0;
-  std::uint64_t completed_windows_ = 0;
   std::atomic<bool> lost_{false};
   // One pointer a window, never moved: other threads read it while this one grows. Its untouched pages cost
   // nothing.

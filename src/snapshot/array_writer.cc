@@ -14,60 +14,75 @@ std::uint64_t first_window_bytes(std::uint32_t array) noexcept {
   return array == format::array_directories ? 49152 : array == format::array_wide ? 40960 : 65536;
 }
 
-bool is_sequential(std::uint32_t array) noexcept {
+bool only_appended(std::uint32_t array) noexcept {
   return array == format::array_entries || array == format::array_names;
 }
 
+static_assert(AppendedFile::unit_bytes % format::block_bytes == 0);
 static_assert(49152 % sizeof(format::Directory) == 0 && 49152 % 4096 == 0);
 static_assert(40960 % sizeof(format::Wide) == 0 && 40960 % 4096 == 0);
 
 }  // namespace
 
 ArrayWriter::ArrayWriter(int directory, std::uint32_t shard, std::uint32_t array)
-    : shard_(shard),
-      array_(array),
-      record_bytes_(array_record_bytes(array)),
-      sequential_(is_sequential(array)),
-      file_(directory, array_file_name(shard, array), format::records_offset, first_window_bytes(array),
-            sequential_ ? GrowingFile::Use::sequential : GrowingFile::Use::random) {}
+    : shard_(shard), array_(array), record_bytes_(array_record_bytes(array)) {
+  std::string name = array_file_name(shard, array);
+  if (only_appended(array))
+    appended_ = std::make_unique<AppendedFile>(directory, std::move(name), format::records_offset);
+  else
+    mapped_ = std::make_unique<GrowingFile>(directory, std::move(name), format::records_offset,
+                                            first_window_bytes(array));
+}
 
-void ArrayWriter::append_bytes(const void* bytes, std::uint64_t length) {
-  file_.grow(bytes_ + length);
+void ArrayWriter::append_mapped(const void* bytes, std::uint64_t length) {
+  mapped_->grow(bytes_ + length);
   const auto* from = static_cast<const unsigned char*>(bytes);
-  std::uint64_t at = bytes_;
   for (std::uint64_t left = length; left > 0;) {
-    std::uint64_t part = std::min(left, file_.window_end(at) - at);
-    std::memcpy(file_.at(at), from, part);
+    std::uint64_t part = std::min(left, mapped_->window_end(bytes_) - bytes_);
+    std::memcpy(mapped_->at(bytes_), from, part);
     from += part;
-    at += part;
+    bytes_ += part;
     left -= part;
   }
-  advance(length);
+}
+
+/// The buffer begins at a block's start: it is always written when it holds whole blocks.
+void ArrayWriter::hash_buffered() {
+  const unsigned char* at = appended_->buffered();
+  for (std::uint64_t left = appended_->buffered_bytes(); left > 0;) {
+    std::uint64_t block = std::min(left, format::block_bytes);
+    hashes_.push_back(hash64(at, block));
+    at += block;
+    left -= block;
+  }
+}
+
+void ArrayWriter::write_out() {
+  hash_buffered();
+  appended_->write_out();
 }
 
 std::uint64_t ArrayWriter::hash_range(std::uint64_t begin, std::uint64_t end) const {
-  if (file_.window_end(begin) >= end) return hash64(file_.at(begin), end - begin);
+  if (mapped_->window_end(begin) >= end) return hash64(mapped_->at(begin), end - begin);
   Hash64Stream hash;
   while (begin < end) {
-    std::uint64_t part = std::min(end, file_.window_end(begin)) - begin;
-    hash.add(file_.at(begin), part);
+    std::uint64_t part = std::min(end, mapped_->window_end(begin)) - begin;
+    hash.add(mapped_->at(begin), part);
     begin += part;
   }
   return hash.finish();
 }
 
-void ArrayWriter::hash_closed_blocks() {
-  while (bytes_ - hashed_bytes_ >= format::block_bytes) {
-    hashes_.push_back(hash_range(hashed_bytes_, hashed_bytes_ + format::block_bytes));
-    hashed_bytes_ += format::block_bytes;
-  }
-  file_.complete_below(hashed_bytes_);
+void ArrayWriter::hash_mapped() {
+  for (std::uint64_t begin = 0; begin < bytes_; begin += format::block_bytes)
+    hashes_.push_back(hash_range(begin, std::min(begin + format::block_bytes, bytes_)));
 }
 
 ArrayFile ArrayWriter::finish(const Manifest& manifest) {
-  hash_closed_blocks();
-  if (hashed_bytes_ < bytes_) hashes_.push_back(hash_range(hashed_bytes_, bytes_));
-  hashed_bytes_ = bytes_;
+  if (appended_)
+    hash_buffered();
+  else
+    hash_mapped();
 
   format::FileHeader header = {};
   std::memcpy(header.magic, format::magic, sizeof header.magic);
@@ -93,13 +108,16 @@ ArrayFile ArrayWriter::finish(const Manifest& manifest) {
 
   std::string head(format::records_offset, '\0');
   std::memcpy(head.data(), &header, sizeof header);
-  file_.close_durably(head, bytes_, tail);
+  if (appended_)
+    appended_->close_durably(head, tail);
+  else
+    mapped_->close_durably(head, bytes_, tail);
 
   std::string proof(reinterpret_cast<const char*>(&header), sizeof header);
   append_words(proof, table_hashes);
   ArrayFile file;
   file.array = array_;
-  file.file_name = file_.name();
+  file.file_name = array_file_name(shard_, array_);
   file.file_bytes = format::records_offset + bytes_ + tail.size();
   file.records = header.records;
   file.hash = hash64(proof.data(), proof.size());

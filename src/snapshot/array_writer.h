@@ -1,6 +1,6 @@
 // One array of a shard while it is written: records or bytes appended to a growing file, with the hash of
-// each 64 KiB block taken while it is in the processor's cache (sequential arrays) or at the end (random
-// ones).
+// each 64 KiB block. Entries and names are only appended, through a buffer, and hashed while they are in the
+// processor's cache; the other arrays are mapped, read and changed in place, and hashed at the end.
 //
 // Thread safety: one thread appends; other threads may use records that they were handed.
 // SPDX-License-Identifier: MIT
@@ -8,9 +8,11 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/appended_file.h"
 #include "base/growing_file.h"
 #include "snapshot/format.h"
 #include "snapshot/manifest.h"
@@ -28,37 +30,46 @@ class ArrayWriter {
   /// Appends one record; its index is what records() was.
   template <class Record>
   void append(const Record& record) {
-    file_.grow(bytes_ + sizeof record);
-    std::memcpy(file_.at(bytes_), &record, sizeof record);
-    advance(sizeof record);
+    if (appended_) return append_bytes(&record, sizeof record);
+    mapped_->grow(bytes_ + sizeof record);
+    std::memcpy(mapped_->at(bytes_), &record, sizeof record);
+    bytes_ += sizeof record;
   }
-  /// Appends bytes that may straddle windows.
-  void append_bytes(const void* bytes, std::uint64_t length);
+  /// Appends any number of bytes.
+  void append_bytes(const void* bytes, std::uint64_t length) {
+    if (!appended_) return append_mapped(bytes, length);
+    bytes_ += length;
+    const auto* from = static_cast<const unsigned char*>(bytes);
+    while (length > 0) {
+      std::uint64_t taken = appended_->append(from, length);
+      if (appended_->full()) write_out();
+      from += taken;
+      length -= taken;
+    }
+  }
 
-  /// A record for reading and writing in place (random arrays).
+  /// A record for reading and writing in place (mapped arrays).
   template <class Record>
   Record& at(std::uint64_t index) const noexcept {
-    return *reinterpret_cast<Record*>(file_.at(index * sizeof(Record)));
+    return *reinterpret_cast<Record*>(mapped_->at(index * sizeof(Record)));
   }
 
   /// Hashes what is not hashed yet, completes the file on the storage and describes it for the manifest.
   ArrayFile finish(const Manifest& manifest);
 
  private:
-  void advance(std::uint64_t length) {
-    bytes_ += length;
-    if (sequential_ && bytes_ - hashed_bytes_ >= format::block_bytes) hash_closed_blocks();
-  }
-  void hash_closed_blocks();
+  void append_mapped(const void* bytes, std::uint64_t length);
+  void write_out();
+  void hash_buffered();
+  void hash_mapped();
   std::uint64_t hash_range(std::uint64_t begin, std::uint64_t end) const;
 
   std::uint32_t shard_;
   std::uint32_t array_;
   std::uint32_t record_bytes_;
-  bool sequential_;
-  GrowingFile file_;
+  std::unique_ptr<AppendedFile> appended_;  // one of the two
+  std::unique_ptr<GrowingFile> mapped_;
   std::uint64_t bytes_ = 0;
-  std::uint64_t hashed_bytes_ = 0;
   std::vector<std::uint64_t> hashes_;
 };
 

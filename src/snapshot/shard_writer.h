@@ -26,6 +26,17 @@ class ShardWriter {
     return arrays_[format::array_directories]->at<format::Directory>(index);
   }
 
+  /// Entries so far.
+  std::uint32_t entries() const noexcept {
+    return static_cast<std::uint32_t>(records(format::array_entries)) + pending_;
+  }
+  /// Appends an entry; its attributes' index is filled in.
+  void append_entry(const format::Entry& entry, const format::Attributes& attributes) {
+    pending_entries_[pending_] = entry;
+    pending_attributes_[pending_] = attributes;
+    if (++pending_ == batch) write_pending();
+  }
+
   /// Index of a record equal to `attributes`, appended if it is new. Up to 2^18 combinations are remembered;
   /// beyond that an old one may be written once more.
   std::uint32_t intern(const format::Attributes& attributes);
@@ -34,7 +45,12 @@ class ShardWriter {
   Shard finish(const Manifest& manifest);
 
  private:
+  // Entries wait until there are this many: then the memory that interning needs is fetched for all at once.
+  static constexpr std::uint32_t batch = 64;
+
   void enlarge_table();
+  void write_pending();
+  std::uint32_t intern(const format::Attributes& attributes, std::uint64_t hash);
 
   std::uint32_t number_;
   std::array<std::unique_ptr<ArrayWriter>, format::array_kinds> arrays_;
@@ -44,6 +60,9 @@ class ShardWriter {
   format::Attributes last_{};
   std::uint32_t last_index_ = 0;
   bool has_last_ = false;
+  std::uint32_t pending_ = 0;
+  std::array<format::Entry, batch> pending_entries_;
+  std::array<format::Attributes, batch> pending_attributes_;
 };
 
 }  // namespace pwalk::snapshot

@@ -116,13 +116,13 @@ bool WorkerWriter::begin(Place directory, std::uint64_t entries, std::uint64_t n
   std::uint64_t used = shard_ != nullptr ? shard_->records(format::array_names) : 0;
   if (shard_ == nullptr || (used > 0 && (used > limits.names_bytes / 2 ||
                                          used + names_bytes + targets_bytes > limits.names_bytes ||
-                                         shard_->records(format::array_entries) + entries > limits.records ||
+                                         shard_->entries() + entries > limits.records ||
                                          shard_->records(format::array_acls) > limits.records / 2)))
     new_shard();
   directory_ = directory;
   depth_ = writer_.record(directory).depth;
   own_ = Totals{};
-  child_first_ = static_cast<std::uint32_t>(shard_->records(format::array_entries));
+  child_first_ = shard_->entries();
   dir_first_ = static_cast<std::uint32_t>(shard_->records(format::array_directories));
   block_hasher_.start();
   return true;
@@ -136,7 +136,7 @@ bool WorkerWriter::has_room(const EntryInput& child) const noexcept {
 std::uint32_t WorkerWriter::append_entry(const EntryInput& input, std::uint32_t directory_index) {
   format::Entry entry = {};
   format::Attributes attributes = {};
-  auto index = static_cast<std::uint32_t>(shard_->records(format::array_entries));
+  auto index = shard_->entries();
   bool is_directory = input.is_directory();
   entry.btime = format::time_absent;
   if (input.stat == nullptr) {
@@ -161,8 +161,7 @@ std::uint32_t WorkerWriter::append_entry(const EntryInput& input, std::uint32_t 
   }
   if (is_directory) entry.blocks_high_or_directory = directory_index;
   entry.name = static_cast<std::uint32_t>(shard_->records(format::array_names));
-  entry.attributes = shard_->intern(attributes);
-  shard_->array(format::array_entries).append(entry);
+  shard_->append_entry(entry, attributes);
   ArrayWriter& names = shard_->array(format::array_names);
   names.append_bytes(input.name.data(), input.name.size());
   names.append_bytes("", 1);
@@ -277,7 +276,7 @@ void WorkerWriter::record_outcome(Place directory, const ListingOutcome& outcome
 void WorkerWriter::end(const ListingOutcome& outcome) {
   format::Directory& record = writer_.record(directory_);
   record.child_shard = shard_->number();
-  record.child_count = static_cast<std::uint32_t>(shard_->records(format::array_entries)) - child_first_;
+  record.child_count = shard_->entries() - child_first_;
   record.dir_count = static_cast<std::uint32_t>(shard_->records(format::array_directories)) - dir_first_;
   record.child_first = record.child_count == 0 ? 0 : child_first_;
   record.dir_first = record.dir_count == 0 ? 0 : dir_first_;

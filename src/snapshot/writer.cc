@@ -101,7 +101,7 @@ void SnapshotWriter::finish_shards(Manifest& manifest, unsigned threads) {
   std::uint64_t first_entry = 0;
   for (std::uint32_t number = 0; number < shards; ++number) {
     manifest.shards[number].first_entry = first_entry;
-    first_entry += shards_[number]->records(format::array_entries);
+    first_entry += shards_[number]->entries();
   }
   if (first_entry >> format::entry_number_bits != 0) throw_errno(EFBIG, "more than 2^40 entries");
   manifest.parts = {{0, shards}};

@@ -52,6 +52,7 @@ int Listing::read(int descriptor) {
   buffer_ = 0;
   names_.clear();
   names_bytes_ = 0;
+  own_inode_ = 0;
   for (;;) {
     unsigned char* begin = room();
     long got = ::syscall(SYS_getdents64, descriptor, begin, read_bytes);
@@ -68,7 +69,11 @@ void Listing::take(const unsigned char* begin, const unsigned char* end) {
     const auto* dirent = reinterpret_cast<const struct dirent64*>(at);
     at += dirent->d_reclen;
     const char* name = dirent->d_name;
-    if (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'))) continue;
+    if (name[0] == '.' && name[1] == '\0') {
+      own_inode_ = dirent->d_ino;
+      continue;
+    }
+    if (name[0] == '.' && name[1] == '.' && name[2] == '\0') continue;
     auto length = static_cast<std::uint32_t>(std::strlen(name));
     // The kernel never gives these; a broken file system must not break a snapshot.
     if (length == 0 || std::memchr(name, '/', length) != nullptr) continue;

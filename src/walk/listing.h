@@ -28,6 +28,8 @@ class Listing {
   int read(int descriptor);
 
   std::vector<Listed64>& names() noexcept { return names_; }
+  /// Inode number that the directory itself listed as `.`; 0 where it lists none.
+  std::uint64_t own_inode() const noexcept { return own_inode_; }
   std::uint64_t names_bytes() const noexcept { return names_bytes_; }  // terminators included
 
   /// Sorts by name (memcmp), those with equal names in the order in which they were listed.
@@ -45,6 +47,7 @@ class Listing {
   std::size_t buffer_ = 0;  // the one in use
   std::vector<Listed64> names_;
   std::uint64_t names_bytes_ = 0;
+  std::uint64_t own_inode_ = 0;
 };
 
 }  // namespace pwalk::walk

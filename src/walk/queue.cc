@@ -1,9 +1,28 @@
 // SPDX-License-Identifier: MIT
 #include "walk/queue.h"
 
+#include <chrono>
+#include <thread>
+
 namespace pwalk::walk {
 
-Queues::Queues(unsigned workers) {
+namespace {
+
+// A wake-up costs both sides more than this, and work usually appears sooner.
+constexpr std::chrono::microseconds look_again_for{100};
+
+/// Tells the processor that this is a waiting loop.
+void relax() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+Queues::Queues(unsigned workers) : spinners_max_(std::max(std::thread::hardware_concurrency(), 1u) - 1) {
   for (unsigned i = 0; i < workers; ++i) queues_.push_back(std::make_unique<Queue>());
 }
 
@@ -64,15 +83,37 @@ bool Queues::steal(unsigned worker, Task& task) {
   return false;
 }
 
+bool Queues::any_work() const noexcept {
+  if (closed_.load()) return true;
+  for (const auto& queue : queues_)
+    if (queue->length.load() != 0) return true;
+  return false;
+}
+
+/// Looks for work for a moment; not more workers at a time than leave a processor to those that work.
+bool Queues::work_appeared() noexcept {
+  bool found = false;
+  if (spinners_.fetch_add(1, std::memory_order_relaxed) < spinners_max_) {
+    auto end = std::chrono::steady_clock::now() + look_again_for;
+    do {
+      for (int i = 0; i < 32 && !found; ++i) {
+        relax();
+        found = any_work();
+      }
+    } while (!found && std::chrono::steady_clock::now() < end);
+  }
+  spinners_.fetch_sub(1, std::memory_order_relaxed);
+  return found;
+}
+
 bool Queues::next(unsigned worker, Task& task) {
   for (;;) {
     if (closed_.load()) return false;
     if (take_own(*queues_[worker], task) || steal(worker, task)) return true;
+    if (work_appeared()) continue;
     std::unique_lock lock(sleep_mutex_);
     idle_.fetch_add(1);
-    bool work = closed_.load();
-    for (const auto& queue : queues_) work = work || queue->length.load() != 0;
-    if (!work) wake_.wait(lock);
+    if (!any_work()) wake_.wait(lock);
     idle_.fetch_sub(1);
   }
 }

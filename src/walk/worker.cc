@@ -53,7 +53,7 @@ Worker::Worker(Walker::Shared& shared, unsigned number)
 
 void Worker::run_from_root(Fd root, const struct statx& stat, Token token) {
   try {
-    read_directory(nullptr, 0, 0, token, std::move(root), identity_of(stat));
+    read_directory({}, 0, token, {std::move(root), identity_of(stat), true, {}});
   } catch (...) {
     shared_.fail(std::current_exception());
     return;
@@ -92,8 +92,7 @@ void Worker::visit(Task task) {
     complete(subdirectory.token, task.node);
     return;
   }
-  read_directory(task.node, task.position, task.node->depth + 1, subdirectory.token,
-                 std::move(opened.descriptor), opened.identity);
+  read_directory(task, task.node->depth + 1, subdirectory.token, std::move(opened));
 }
 
 // ---- reading --------------------------------------------------------------------------------------------
@@ -123,10 +122,10 @@ NotEntered Worker::classify(const struct statx& stat, bool other_mount) {
   return NotEntered::none;
 }
 
-void Worker::read_directory(Node* parent, std::uint32_t position, std::uint32_t depth, Token token,
-                            Fd descriptor, const Identity& identity) {
-  parent_ = parent;
-  identity_ = identity;
+/// Reads the directory of `task` (the root's node is nullptr).
+void Worker::read_directory(Task task, std::uint32_t depth, Token token, Opened opened) {
+  Node* parent = task.node;
+  const Fd& descriptor = opened.descriptor;
   depth_ = depth;
   pending_.clear();
   pending_names_.clear();
@@ -135,6 +134,16 @@ void Worker::read_directory(Node* parent, std::uint32_t position, std::uint32_t 
   Outcome outcome;
   read_acl(descriptor.get(), outcome);
   int error = listing_.read(descriptor.get());
+  if (!opened.verified && listing_.own_inode() != opened.identity.inode) {
+    verify(task, opened);
+    if (opened.outcome.listed != Listed::whole) {
+      report_unlisted(token, opened.outcome);
+      complete(token, parent);
+      return;
+    }
+  }
+  parent_ = parent;
+  identity_ = opened.identity;
   if (error == ENOENT && parent != nullptr) {
     // Removed since it was opened, so it was empty: what may have been listed before is gone too.
     outcome = {Listed::vanished, NotEntered::none, error, Call::none, {}, {}, false, 0};
@@ -176,17 +185,17 @@ void Worker::read_directory(Node* parent, std::uint32_t position, std::uint32_t 
   }
   auto node = std::make_unique<Node>();
   node->parent = parent;
-  node->position = position;
+  node->position = task.position;
   node->depth = depth;
   node->token = token;
-  node->identity = identity;
+  node->identity = opened.identity;
   node->pending.assign(pending_.begin(), pending_.end());
   node->names.assign(pending_names_);
   node->other_mounts.assign(other_mounts_.begin(), other_mounts_.end());
   auto subdirectories = static_cast<std::uint32_t>(pending_.size());
   node->unfinished.store(subdirectories, std::memory_order_relaxed);
   node->unopened.store(subdirectories, std::memory_order_relaxed);
-  node->handle = std::make_shared<Handle>(std::move(descriptor), counters_.kept_handles);
+  node->handle = std::make_shared<Handle>(std::move(opened.descriptor), counters_.kept_handles);
   completing_ = true;
   Node* shared_node = node.release();  // freed by whoever finishes its last subdirectory
   in_hand_ = {shared_node, 0};

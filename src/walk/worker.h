@@ -70,13 +70,13 @@ class Worker {
   struct Opened {
     Fd descriptor;
     Identity identity;
+    bool verified = false;
     Outcome outcome;  // listed whole: go on; anything else: do not
   };
 
   void work(Task task);
   void visit(Task task);
-  void read_directory(Node* parent, std::uint32_t position, std::uint32_t depth, Token token, Fd descriptor,
-                      const Identity& identity);
+  void read_directory(Task task, std::uint32_t depth, Token token, Opened opened);
   void read_acl(int descriptor, Outcome& outcome);
   void read_value(int descriptor, const char* name, std::string& value, Outcome& outcome);
   void stat_names(int descriptor);
@@ -88,6 +88,7 @@ class Worker {
   const char* read_target(int descriptor, const char* name, std::uint64_t expected_bytes, int& error);
 
   Opened open_pending(Task task);
+  bool verified_by_listing(Task task) const noexcept;
   void verify(Task task, Opened& opened);
   std::shared_ptr<Handle> handle_of(Node* node);
   std::shared_ptr<Handle> reopen(Node* node);

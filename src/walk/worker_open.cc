@@ -136,13 +136,24 @@ Worker::Opened Worker::open_pending(Task task) {
                                     (subdirectory.flags & pending_foreign_owner) != 0);
   if (descriptor >= 0) {
     opened.descriptor = Fd(descriptor);
-    verify(task, opened);
+    if (verified_by_listing(task))
+      opened.identity = task.node->identity_of_pending(task.position);
+    else
+      verify(task, opened);
     return opened;
   }
   outcome.error = errno;
   outcome.listed = vanished_error(outcome.error) ? Listed::vanished : Listed::failed;
   if (outcome.listed == Listed::failed) outcome.call = Call::openat;
   return opened;
+}
+
+/// Whether the inode number that the directory lists as its own is proof enough that it is the one that was
+/// listed, without a call of its own. It says nothing of the device, so it is not where that may be another
+/// one: a mount point, or where the device decides what is entered.
+bool Worker::verified_by_listing(Task task) const noexcept {
+  constexpr std::uint32_t needs_device = pending_other_mount | pending_automount;
+  return !shared_.options.one_file_system && (task.node->pending[task.position].flags & needs_device) == 0;
 }
 
 /// Is what was opened what was listed? Another object by that name is a race, and not entered; a mount that
@@ -155,6 +166,7 @@ void Worker::verify(Task task, Opened& opened) {
     return;
   }
   opened.identity = identity_of(stat);
+  opened.verified = true;
   Identity listed = task.node->identity_of_pending(task.position);
   if (is_same_directory(opened.descriptor.get(), opened.identity, listed)) return;
   bool other_mount = opened.identity.mount_id != listed.mount_id || opened.identity.device != listed.device;

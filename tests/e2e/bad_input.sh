@@ -75,7 +75,7 @@ if in_namespace; then
     holds "scan: nothing is left on the full disk" [ "$(ls -A small)" = full ]
   done
   refused "scan: disk full in a store" small "No space left on device" -- "$pwalk" -S small/store -n x large
-  holds "scan: no shard is left in the store" [ -z "$(find small/store -name 'manifest.json' -o -name '*.entries')" ]
+  holds "scan: no shard is left in the store" [ -z "$(find small/store -name 'manifest.json' -o -name '*.directories')" ]
   umount small
 fi
 refused "scan: file size limit" "File too large" -- bash -c 'ulimit -f 64 && exec "$@"' sh "$pwalk" -j 2 -o out.d/s /usr/share
@@ -206,7 +206,7 @@ fi
 pwalk=$scan_program
 start_slowfs "$work/slow" --delay 20000 --top 20 --directories 20 --files 20
 # shellcheck disable=SC2317 # called by wait_for
-scan_runs() { [ -n "$(find store/slow -mindepth 1 -name '*.entries' 2>/dev/null)" ]; }
+scan_runs() { [ -n "$(find store/slow -mindepth 1 -name '*.directories' 2>/dev/null)" ]; }
 mkdir store
 for signal in INT TERM HUP; do
   # A shell's background commands ignore SIGINT: not this one.
@@ -218,7 +218,7 @@ for signal in INT TERM HUP; do
     refused "scan: the store's NAME is locked" slow lock -- "$pwalk" -S store -n slow tree
     accepted "scan: another NAME is not" "$pwalk" -S store -n other tree
     pwalk=$check_program
-    refused "check: a scan's partial snapshot" -- "$pwalk" "$(dirname "$(find store/slow -name '*.entries' | head -n 1)")"
+    refused "check: a scan's partial snapshot" -- "$pwalk" "$(dirname "$(find store/slow -name '*.directories' | head -n 1)")"
     pwalk=$scan_program
   fi
   before=$(date +%s%3N)

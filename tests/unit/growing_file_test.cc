@@ -38,34 +38,28 @@ void fill(GrowingFile& file, std::uint64_t from, std::uint64_t to) {
 }
 
 TEST_P(GrowingFileTest, HoldsWhatWasWrittenAndExactlyThat) {
-  for (auto use : {GrowingFile::Use::sequential, GrowingFile::Use::random}) {
-    std::string name = use == GrowingFile::Use::random ? "random" : "sequential";
-    GrowingFile file(descriptor_.get(), name, start, first_window, use, GetParam());
-    EXPECT_FALSE(file.exists());
-    // Past the last doubling (1,024 windows of the first size), so that all three kinds of window are used.
-    constexpr std::uint64_t length = first_window * 4096 + 1234;
-    unsigned char* early = nullptr;
-    for (std::uint64_t at = 0; at < length; at += 100000) {
-      fill(file, at, std::min(at + 100000, length));
-      if (early == nullptr) early = file.at(5000);
-      file.complete_below(at);
-    }
-    if (use == GrowingFile::Use::random) {
-      EXPECT_EQ(file.at(5000), early) << "windows never move";
-    }
-    file.close_durably("head", length, "tail");
-    std::string contents = read_file(descriptor_.get(), name, 1 << 30);
-    ASSERT_EQ(contents.size(), start + length + 4);
-    EXPECT_EQ(contents.substr(0, 4), "head");
-    EXPECT_EQ(contents.substr(4, start - 4), std::string(start - 4, '\0'));
-    for (std::uint64_t at = 0; at < length; ++at)
-      ASSERT_EQ(static_cast<unsigned char>(contents[start + at]), expected_byte(at)) << at;
-    EXPECT_EQ(contents.substr(start + length), "tail");
+  GrowingFile file(descriptor_.get(), "file", start, first_window, GetParam());
+  EXPECT_FALSE(file.exists());
+  // Past the last doubling (1,024 windows of the first size), so that all three kinds of window are used.
+  constexpr std::uint64_t length = first_window * 4096 + 1234;
+  unsigned char* early = nullptr;
+  for (std::uint64_t at = 0; at < length; at += 100000) {
+    fill(file, at, std::min(at + 100000, length));
+    if (early == nullptr) early = file.at(5000);
   }
+  EXPECT_EQ(file.at(5000), early) << "windows never move";
+  file.close_durably("head", length, "tail");
+  std::string contents = read_file(descriptor_.get(), "file", 1 << 30);
+  ASSERT_EQ(contents.size(), start + length + 4);
+  EXPECT_EQ(contents.substr(0, 4), "head");
+  EXPECT_EQ(contents.substr(4, start - 4), std::string(start - 4, '\0'));
+  for (std::uint64_t at = 0; at < length; ++at)
+    ASSERT_EQ(static_cast<unsigned char>(contents[start + at]), expected_byte(at)) << at;
+  EXPECT_EQ(contents.substr(start + length), "tail");
 }
 
 TEST_P(GrowingFileTest, WindowsDoNotSplitRecordsThatDivideTheFirst) {
-  GrowingFile file(descriptor_.get(), "file", start, 12288, GrowingFile::Use::random, GetParam());
+  GrowingFile file(descriptor_.get(), "file", start, 12288, GetParam());
   file.grow(192 * 100000);
   for (std::uint64_t record = 0; record < 100000; ++record)
     ASSERT_GE(file.window_end(record * 192), (record + 1) * 192);
@@ -73,7 +67,7 @@ TEST_P(GrowingFileTest, WindowsDoNotSplitRecordsThatDivideTheFirst) {
 
 TEST_P(GrowingFileTest, AnExistingFileIsNotTouched) {
   directory_.write_file("taken", "mine");
-  GrowingFile file(descriptor_.get(), "taken", start, first_window, GrowingFile::Use::random, GetParam());
+  GrowingFile file(descriptor_.get(), "taken", start, first_window, GetParam());
   EXPECT_THROW(file.grow(1), std::system_error);
   EXPECT_EQ(read_file(descriptor_.get(), "taken", 100), "mine");
 }
@@ -86,7 +80,7 @@ TEST_P(GrowingFileTest, AFullFileIsAnErrorNotAFault) {
   auto handler = std::signal(SIGXFSZ, SIG_IGN);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
   try {
-    GrowingFile file(descriptor_.get(), "file", start, first_window, GrowingFile::Use::random, GetParam());
+    GrowingFile file(descriptor_.get(), "file", start, first_window, GetParam());
     fill(file, 0, 1 << 20);
     file.close_durably("", 1 << 20, "");
     ADD_FAILURE() << "the limit was not noticed";

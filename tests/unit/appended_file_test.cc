@@ -1,0 +1,89 @@
+// Appended files: what was appended, in portions of any size, is the file; a full file is an error.
+// SPDX-License-Identifier: MIT
+
+#include "base/appended_file.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <system_error>
+
+#include "base/file.h"
+#include "support/temporary_directory.h"
+
+namespace pwalk {
+namespace {
+
+constexpr std::uint64_t start = 4096;
+
+class AppendedFileTest : public ::testing::Test {
+ protected:
+  AppendedFileTest() : descriptor_(open_at(AT_FDCWD, directory_.path(), O_RDONLY | O_DIRECTORY)) {}
+  test::TemporaryDirectory directory_;
+  Fd descriptor_;
+};
+
+/// Appends all of `bytes`, writing out whenever the buffer is full.
+void append_all(AppendedFile& file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    bytes.remove_prefix(file.append(bytes.data(), bytes.size()));
+    if (!file.full()) continue;
+    EXPECT_EQ(file.buffered_bytes() % AppendedFile::unit_bytes, 0u);
+    EXPECT_EQ(file.append("x", 1), 0u) << "a full buffer takes nothing";
+    file.write_out();
+    EXPECT_EQ(file.buffered_bytes(), 0u);
+  }
+}
+
+std::string pattern(std::uint64_t length) {
+  std::string bytes(length, '\0');
+  for (std::uint64_t at = 0; at < length; ++at) bytes[at] = static_cast<char>(at * 31 + at / 251);
+  return bytes;
+}
+
+TEST_F(AppendedFileTest, HoldsWhatWasAppendedAndExactlyThat) {
+  for (std::uint64_t length : {std::uint64_t{0}, std::uint64_t{1}, AppendedFile::unit_bytes,
+                               AppendedFile::unit_bytes + 1, std::uint64_t{20'000'003}}) {
+    std::string name = "file" + std::to_string(length);
+    std::string bytes = pattern(length);
+    AppendedFile file(descriptor_.get(), name, start);
+    for (std::uint64_t at = 0, part = 1; at < length; at += part, part = part * 3 % 200'001 + 1)
+      append_all(file, std::string_view(bytes).substr(at, part));
+    EXPECT_EQ(file.bytes(), length);
+    file.close_durably("head", "tail");
+    EXPECT_EQ(read_file(descriptor_.get(), name, 1 << 30),
+              "head" + std::string(start - 4, '\0') + bytes + "tail");
+  }
+}
+
+TEST_F(AppendedFileTest, AnExistingFileIsNotTouched) {
+  directory_.write_file("taken", "mine");
+  AppendedFile file(descriptor_.get(), "taken", start);
+  file.append("x", 1);
+  EXPECT_THROW(file.write_out(), std::system_error);
+  EXPECT_EQ(read_file(descriptor_.get(), "taken", 100), "mine");
+}
+
+TEST_F(AppendedFileTest, AFullFileIsAnErrorThatNamesIt) {
+  struct rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  struct rlimit limit = before;
+  limit.rlim_cur = 100000;
+  auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  try {
+    AppendedFile file(descriptor_.get(), "file", start);
+    append_all(file, pattern(1 << 20));
+    ADD_FAILURE() << "the limit was not noticed";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code().value(), EFBIG);
+    EXPECT_NE(std::string(error.what()).find("file"), std::string::npos);
+  }
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+}
+
+}  // namespace
+}  // namespace pwalk
