@@ -24,7 +24,7 @@
 namespace {
 
 constexpr char program[] = "pwalk-scan";
-constexpr unsigned threads_max = 4096;
+constexpr unsigned threads_limit = 4096;
 constexpr std::size_t errors_shown = 20;
 
 std::atomic<bool> stop_requested{false};
@@ -68,11 +68,10 @@ unsigned available_processors() {
   return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
 }
 
-/// `auto` or a number from 1 on; 0 for anything else.
+/// A number from 1 on; 0 for anything else.
 unsigned parse_threads(const std::string& text) {
-  if (text == "auto") return available_processors();
   auto number = pwalk::parse_unsigned(text);
-  return number && *number <= threads_max ? static_cast<unsigned>(*number) : 0;
+  return number && *number <= threads_limit ? static_cast<unsigned>(*number) : 0;
 }
 
 std::optional<mode_t> parse_mode(const std::string& text) {
@@ -154,6 +153,15 @@ void report(const pwalk::scan::Result& result, bool quiet) {
                    result.seconds, rate));
 }
 
+/// How the number of workers followed the file system.
+void report_workers(const pwalk::scan::Result& result) {
+  std::string text;
+  for (const auto& change : result.workers_changes)
+    text += fmt::format("{}{} at {:.2f} s", text.empty() ? "worker threads: " : ", ", change.workers,
+                        change.seconds);
+  if (!text.empty()) pwalk::print_message(program, text);
+}
+
 /// The same for programs, one line on stdout; paths percent-encoded as in the manifest.
 void report_json(const pwalk::scan::Result& result) {
   const auto& manifest = result.manifest;
@@ -186,11 +194,15 @@ int run(int argc, char** argv) {
   pwalk::add_standard_options(app, program);
   pwalk::scan::Request request;
   std::string threads = "auto";
+  std::string threads_max = "256";
   std::string output;
   std::string mode;
   app.add_option("ROOT", request.root, "What to scan: a directory, or any other file")->required();
-  app.add_option("-j,--threads", threads, "Number of worker threads, or auto: the processors it may use")
+  app.add_option("-j,--threads", threads,
+                 "Number of worker threads, or auto: one for each processor it may use, more while the file "
+                 "system is what they wait for")
       ->type_name("N");
+  app.add_option("--max-threads", threads_max, "The most worker threads of -j auto (256)")->type_name("N");
   app.add_flag("-x,--one-file-system", request.one_file_system,
                "Do not enter directories on other file systems than ROOT's");
   auto* output_option =
@@ -207,11 +219,13 @@ int run(int argc, char** argv) {
   app.add_option("--mode", mode, "Permission bits of the snapshot in octal, instead of 0700")
       ->type_name("MODE");
   bool quiet = false;
+  bool verbose = false;
   bool no_progress = false;
   unsigned progress_seconds = 0;
   std::string summary;
   std::string errors;
   app.add_flag("-q,--quiet", quiet, "Print nothing but what went wrong");
+  app.add_flag("-v,--verbose", verbose, "Also tell how many worker threads there were, and when");
   app.add_flag(
       "--progress{10}", progress_seconds,
       "Print a line of progress every SECONDS (10), as --progress=SECONDS, where stderr is no terminal");
@@ -228,9 +242,17 @@ int run(int argc, char** argv) {
 
   if (*output_option && (*store_option || *name_option))
     return usage_error("-o writes exactly there: it does not go with -S or -n");
-  request.threads = parse_threads(threads);
+  bool automatic = threads == "auto";
+  request.threads = automatic ? available_processors() : parse_threads(threads);
   if (request.threads == 0)
     return usage_error("-j '" + pwalk::printable(threads) + "': neither 'auto' nor a number from 1 to 4096");
+  unsigned most = parse_threads(threads_max);
+  if (most == 0)
+    return usage_error("--max-threads '" + pwalk::printable(threads_max) + "': not a number from 1 to 4096");
+  if (automatic) {
+    request.threads_max = most;
+    request.threads = std::min(request.threads, most);
+  }
   if (!mode.empty() && !(request.mode = parse_mode(mode)))
     return usage_error("--mode '" + pwalk::printable(mode) + "': not permission bits in octal");
   if (*output_option) request.output = output;
@@ -262,6 +284,7 @@ int run(int argc, char** argv) {
     return 128 + stop_signal.load();
   }
   report(result, quiet);
+  if (verbose) report_workers(result);
   if (!summary.empty()) report_json(result);
   return result.has_errors() && errors.empty() ? 1 : 0;
 }

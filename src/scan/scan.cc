@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -156,7 +157,8 @@ snapshot::Manifest origin_of(const Request& request, const Root& root, walk::Mou
   manifest.root = root.path;
   manifest.start = now(CLOCK_REALTIME);
   manifest.options["one-file-system"] = request.one_file_system ? "yes" : "no";
-  manifest.options["threads"] = std::to_string(request.threads);
+  manifest.options["threads"] =
+      request.threads_max > request.threads ? "auto" : std::to_string(request.threads);
   manifest.file_system = file_system_of(root.descriptor.get(), root.path);
   for (const walk::MountEntry& mount : mounts.around(root.path))
     manifest.mounts.push_back({mount.mount_id, mount.major, mount.minor, mount.root, mount.mount_point,
@@ -200,8 +202,8 @@ class Ticker {
 /// Walks the tree into the partial snapshot; false when stopped.
 bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
                const snapshot::PartialSnapshot& partial, snapshot::SnapshotWriter& writer,
-               std::optional<std::uint64_t> expected_entries, const std::atomic<bool>& stop) {
-  unsigned workers = root.is_directory() ? request.threads : 1;
+               std::optional<std::uint64_t> expected_entries, const std::atomic<bool>& stop, Result& result) {
+  unsigned workers = root.is_directory() ? std::max(request.threads, request.threads_max) : 1;
   std::vector<std::unique_ptr<SnapshotSink>> sinks;
   std::vector<walk::Sink*> sink_pointers;
   std::vector<snapshot::WorkerWriter*> pens;
@@ -214,13 +216,16 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   pens[0]->add_root(entry_input(root_child(root, target), sinks[0]->device_index(root.stat)));
   if (!root.is_directory()) return !stop.load();
   walk::Options options;
-  options.workers = workers;
+  options.workers = request.threads;
+  options.workers_max = request.threads_max;
   options.one_file_system = request.one_file_system;
   options.output_device = partial.device();
   options.output_inode = partial.inode();
   walk::Walker walker(options, mounts, sink_pointers, stop);
   Ticker ticker(walker, request.on_progress, expected_entries);
-  return walker.run(std::move(root.descriptor), root.stat, token_of({0, 0}));
+  bool finished = walker.run(std::move(root.descriptor), root.stat, token_of({0, 0}));
+  result.workers_changes = walker.workers_changes();
+  return finished;
 }
 
 /// Walks, writes and publishes; without a path in `result` where it was stopped before.
@@ -233,7 +238,7 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
   const snapshot::FileSystem& file_system = manifest.file_system;
   if (!expected && file_system.inodes > file_system.inodes_free)
     expected = file_system.inodes - file_system.inodes_free;
-  result.stopped = !walk_into(request, root, mounts, partial, writer, expected, stop);
+  result.stopped = !walk_into(request, root, mounts, partial, writer, expected, stop, result);
   if (result.stopped) return;
   manifest.end = now(CLOCK_REALTIME);
   result.manifest = writer.finish(std::move(manifest), request.threads);

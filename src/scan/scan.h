@@ -9,9 +9,11 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "scan/progress.h"
 #include "snapshot/manifest.h"
+#include "walk/walker.h"
 
 namespace pwalk::scan {
 
@@ -21,6 +23,9 @@ struct Request {
   std::string store;
   std::string name;  // empty: from the root's path
   unsigned threads = 1;
+  /// More than `threads`: as many as the file system makes worth having, from `threads` (the processors that
+  /// the scan may use) to this.
+  unsigned threads_max = 0;
   bool one_file_system = false;
   /// Called from a thread of its own, about ten times a second, while the tree is walked; may be empty.
   std::function<void(const Progress&)> on_progress;
@@ -30,7 +35,8 @@ struct Request {
 struct Result {
   snapshot::Manifest manifest;
   std::string snapshot_path;
-  double seconds = 0;    // from the start to the publication
+  double seconds = 0;  // from the start to the publication
+  std::vector<walk::Walker::WorkersChange> workers_changes;
   bool stopped = false;  // nothing was published
   std::string refusal;   // why nothing was done, where no errno tells; empty otherwise
 

@@ -22,8 +22,9 @@ void relax() noexcept {
 
 }  // namespace
 
-Queues::Queues(unsigned workers) : spinners_max_(std::max(std::thread::hardware_concurrency(), 1u) - 1) {
-  for (unsigned i = 0; i < workers; ++i) queues_.push_back(std::make_unique<Queue>());
+Queues::Queues(unsigned workers_max, unsigned active)
+    : spinners_max_(std::max(std::thread::hardware_concurrency(), 1u) - 1), active_(active), in_use_(active) {
+  for (unsigned i = 0; i < workers_max; ++i) queues_.push_back(std::make_unique<Queue>());
 }
 
 void Queues::push(unsigned worker, Range range) {
@@ -58,7 +59,8 @@ bool Queues::take_own(Queue& queue, Task& task) {
 }
 
 bool Queues::steal(unsigned worker, Task& task) {
-  auto workers = static_cast<unsigned>(queues_.size());
+  // An own number beyond those in use is that of a worker which has just been added.
+  unsigned workers = std::max(in_use_.load(std::memory_order_acquire), worker + 1);
   for (unsigned i = 1; i < workers; ++i) {
     Queue& victim = *queues_[(worker + i) % workers];
     if (victim.length.load() == 0) continue;
@@ -85,8 +87,9 @@ bool Queues::steal(unsigned worker, Task& task) {
 
 bool Queues::any_work() const noexcept {
   if (closed_.load()) return true;
-  for (const auto& queue : queues_)
-    if (queue->length.load() != 0) return true;
+  if (offers_.load() != 0) return true;
+  for (unsigned i = 0, workers = in_use_.load(std::memory_order_acquire); i < workers; ++i)
+    if (queues_[i]->length.load() != 0) return true;
   return false;
 }
 
@@ -109,11 +112,16 @@ bool Queues::work_appeared() noexcept {
 bool Queues::next(unsigned worker, Task& task) {
   for (;;) {
     if (closed_.load()) return false;
-    if (take_own(*queues_[worker], task) || steal(worker, task)) return true;
+    if (!is_active(worker)) {
+      wait_until_active(worker);
+      continue;
+    }
+    task = {};
+    if (take_own(*queues_[worker], task) || steal(worker, task) || help(task)) return true;
     if (work_appeared()) continue;
     std::unique_lock lock(sleep_mutex_);
     idle_.fetch_add(1);
-    if (!any_work()) wake_.wait(lock);
+    wake_.wait(lock, [&] { return any_work() || !is_active(worker); });
     idle_.fetch_sub(1);
   }
 }
@@ -122,7 +130,70 @@ void Queues::close() {
   closed_.store(true);
   std::lock_guard lock(sleep_mutex_);
   wake_.notify_all();
+  activity_.notify_all();
 }
+
+// ---- how many work -------------------------------------------------------------------------------------
+
+void Queues::set_active(unsigned active) {
+  if (active > in_use_.load(std::memory_order_relaxed)) in_use_.store(active, std::memory_order_release);
+  active_.store(active, std::memory_order_relaxed);
+  std::lock_guard lock(sleep_mutex_);
+  wake_.notify_all();
+  activity_.notify_all();
+}
+
+void Queues::wait_until_active(unsigned worker) {
+  std::unique_lock lock(sleep_mutex_);
+  // A wake-up for work may have been meant for one of the active.
+  if (any_work()) wake_.notify_one();
+  activity_.wait(lock, [&] { return closed_.load() || is_active(worker); });
+}
+
+bool Queues::wait_for_end(std::chrono::milliseconds patience) {
+  std::unique_lock lock(sleep_mutex_);
+  return activity_.wait_for(lock, patience, [&] { return closed_.load(); });
+}
+
+// ---- large directories ---------------------------------------------------------------------------------
+
+void Queues::offer(SharedStats& work) {
+  {
+    std::lock_guard lock(offered_mutex_);
+    offered_.push_back(&work);
+    offers_.store(static_cast<unsigned>(offered_.size()));
+  }
+  if (idle_.load() == 0) return;
+  std::lock_guard lock(sleep_mutex_);
+  wake_.notify_all();
+}
+
+/// Joins the oldest offer that has something left; those that have not are offers no more.
+bool Queues::help(Task& task) {
+  if (offers_.load(std::memory_order_relaxed) == 0) return false;
+  std::lock_guard lock(offered_mutex_);
+  std::erase_if(offered_, [](const SharedStats* work) { return work->exhausted(); });
+  offers_.store(static_cast<unsigned>(offered_.size()));
+  if (offered_.empty()) return false;
+  task.shared = offered_.front();
+  task.shared->helpers_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+void Queues::leave(SharedStats& work) {
+  // The work may be gone as soon as nobody helps and the lock is free.
+  std::lock_guard lock(offered_mutex_);
+  if (work.helpers_.fetch_sub(1, std::memory_order_release) == 1) helpers_gone_.notify_all();
+}
+
+void Queues::withdraw(SharedStats& work) {
+  std::unique_lock lock(offered_mutex_);
+  std::erase(offered_, &work);
+  offers_.store(static_cast<unsigned>(offered_.size()));
+  helpers_gone_.wait(lock, [&] { return work.helpers_.load(std::memory_order_acquire) == 0; });
+}
+
+// ---- descriptors ---------------------------------------------------------------------------------------
 
 void Queues::drop_oldest(unsigned worker, unsigned wanted) {
   Queue& queue = *queues_[worker];

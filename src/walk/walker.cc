@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <exception>
 #include <thread>
 
 #include "base/error.h"
+#include "walk/governor.h"
 #include "walk/worker.h"
 
 namespace pwalk::walk {
@@ -15,8 +18,9 @@ namespace pwalk::walk {
 namespace {
 
 constexpr unsigned descriptors_reserved =
-    24;                                     // the program's own: shards while they grow, standard streams …
-constexpr unsigned descriptors_in_use = 3;  // of one worker at any moment beside those it keeps
+    24;  // the program's own: shards while they grow, standard streams …
+constexpr std::chrono::milliseconds sample_every{10};  // of what the workers do
+constexpr unsigned descriptors_in_use = 3;             // of one worker at any moment beside those it keeps
 
 /// Descriptors that the walk may have open, after raising the limit as far as allowed.
 unsigned descriptor_budget() {
@@ -38,12 +42,18 @@ Walker::Shared::Shared(const Options& chosen, MountTable& table, std::vector<Sin
       mounts(table),
       sinks(std::move(worker_sinks)),
       stop(stop_flag),
+      descriptors(chosen.descriptors != 0 ? chosen.descriptors : descriptor_budget()),
       effective_uid(::geteuid()),
-      queues(chosen.workers) {
-  unsigned budget = options.descriptors != 0 ? options.descriptors : descriptor_budget();
-  unsigned share = budget / options.workers;
-  handles_per_worker = share > descriptors_in_use ? share - descriptors_in_use : 1;
-  for (unsigned i = 0; i < options.workers; ++i) counters.push_back(std::make_unique<Counters>());
+      queues(std::max(chosen.workers, chosen.workers_max), chosen.workers) {
+  share_descriptors(options.workers);
+  for (unsigned i = 0; i < std::max(options.workers, options.workers_max); ++i)
+    counters.push_back(std::make_unique<Counters>());
+}
+
+void Walker::Shared::share_descriptors(unsigned workers) noexcept {
+  unsigned share = descriptors / workers;
+  handles_per_worker.store(share > descriptors_in_use ? share - descriptors_in_use : 1,
+                           std::memory_order_relaxed);
 }
 
 void Walker::Shared::fail(std::exception_ptr reason) {
@@ -83,24 +93,82 @@ Walker::~Walker() {
   }
 }
 
+void Walker::start_worker(std::vector<std::jthread>& threads) {
+  auto number = static_cast<unsigned>(threads.size()) + 1;
+  threads.emplace_back(
+      [&shared = *shared_, number] { work(shared, number, [](Worker& worker) { worker.run(); }); });
+}
+
+/// Until the walk ends: looks every few milliseconds at what the workers do, and changes their number.
+void Walker::govern(std::vector<std::jthread>& threads) {
+  using Clock = std::chrono::steady_clock;
+  Shared& shared = *shared_;
+  Governor governor(shared.options.workers, shared.options.workers_max);
+  struct Look {
+    Clock::time_point time;
+    struct rusage usage {};
+    std::uint64_t entries = 0;
+  };
+  auto look = [&] {
+    Look now{Clock::now()};
+    ::getrusage(RUSAGE_SELF, &now.usage);
+    now.entries = counts().entries;
+    return now;
+  };
+  auto seconds_of = [](const struct timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  Look first = look();
+  Look last = first;
+  shared.workers_changes.push_back({0, governor.workers()});
+  while (!shared.queues.wait_for_end(sample_every)) {
+    Look now = look();
+    WorkSample sample;
+    sample.seconds = std::chrono::duration<double>(now.time - last.time).count();
+    sample.processor_seconds = seconds_of(now.usage.ru_utime) - seconds_of(last.usage.ru_utime) +
+                               seconds_of(now.usage.ru_stime) - seconds_of(last.usage.ru_stime);
+    sample.entries = now.entries - last.entries;
+    sample.idle = shared.queues.idle();
+    sample.preempted = now.usage.ru_nivcsw - last.usage.ru_nivcsw > now.usage.ru_nvcsw - last.usage.ru_nvcsw;
+    last = now;
+    unsigned before = governor.workers();
+    unsigned workers = governor.judge(sample);
+    if (workers == before) continue;
+    shared.workers_changes.push_back({std::chrono::duration<double>(now.time - first.time).count(), workers});
+    shared.share_descriptors(std::max<unsigned>(workers, static_cast<unsigned>(threads.size()) + 1));
+    shared.queues.set_active(workers);
+    try {
+      while (threads.size() + 1 < workers) start_worker(threads);
+    } catch (const std::exception&) {
+      return;  // the system allows no more threads: those that there are walk the tree
+    }
+  }
+}
+
 bool Walker::run(Fd root, const struct statx& stat, Token token) {
   Shared& shared = *shared_;
   shared.root_device = device_of(stat);
   {
     std::vector<std::jthread> threads;
-    threads.reserve(shared.options.workers);
+    threads.reserve(std::max(shared.options.workers, shared.options.workers_max));
+    std::jthread governor;
     try {
-      for (unsigned number = 1; number < shared.options.workers; ++number)
-        threads.emplace_back(
-            [&shared, number] { work(shared, number, [](Worker& worker) { worker.run(); }); });
+      while (threads.size() + 1 < shared.options.workers) start_worker(threads);
+      if (shared.options.workers_max > shared.options.workers)
+        governor = std::jthread([&] { govern(threads); });
     } catch (const std::system_error&) {
       // The system allows no more threads: those that there are walk the tree as well, and nobody is left
       // waiting for work.
     }
     work(shared, 0, [&](Worker& worker) { worker.run_from_root(std::move(root), stat, token); });
+    if (governor.joinable()) governor.join();  // before what it adds to goes
   }
   if (shared.failure) std::rethrow_exception(shared.failure);
-  return shared.finished.load(std::memory_order_acquire);
+  return shared.finished.load(std::memory_order_acquire) && !shared.cut_short.load(std::memory_order_relaxed);
+}
+
+const std::vector<Walker::WorkersChange>& Walker::workers_changes() const noexcept {
+  return shared_->workers_changes;
 }
 
 Counts Walker::counts() const noexcept {

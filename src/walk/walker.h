@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/fd.h"
@@ -84,6 +85,9 @@ class Sink {
 
 struct Options {
   unsigned workers = 1;
+  /// More than `workers`: their number follows what the file system does, between the two. `workers` is then
+  /// the number of processors that the walk may use.
+  unsigned workers_max = 0;
   bool one_file_system = false;
   /// A directory that is not entered: the scan's own output.
   std::uint64_t output_device = 0;  // makedev's number
@@ -101,7 +105,7 @@ struct Counts {
 
 class Walker {
  public:
-  /// `sinks`: one for each worker. `stop` ends the walk soon after it becomes true.
+  /// `sinks`: one for each worker that there may be. `stop` ends the walk soon after it becomes true.
   Walker(Options options, MountTable& mounts, std::vector<Sink*> sinks, const std::atomic<bool>& stop);
   ~Walker();
 
@@ -111,9 +115,18 @@ class Walker {
 
   Counts counts() const noexcept;
 
+  /// How the number of workers changed, the first being what it started with. After run().
+  struct WorkersChange {
+    double seconds;  // since the start
+    unsigned workers;
+  };
+  const std::vector<WorkersChange>& workers_changes() const noexcept;
+
  private:
   friend class Worker;
   struct Shared;
+  void govern(std::vector<std::jthread>& threads);
+  void start_worker(std::vector<std::jthread>& threads);
   template <class Task>
   static void work(Shared& shared, unsigned number, Task task);
   std::unique_ptr<Shared> shared_;

@@ -11,9 +11,6 @@ namespace pwalk::walk {
 
 namespace {
 
-// Directories up to this many entries are stat'ed in the order in which they were listed, which suits a disk,
-// and sorted afterwards; larger ones are sorted first, so that no more than one stat of them is in memory.
-constexpr std::size_t stats_at_once = 4096;
 constexpr std::size_t target_bytes = 4096;  // a target's usual bound; longer ones are asked for again
 constexpr std::size_t target_bytes_max = 65536;
 
@@ -64,7 +61,16 @@ void Worker::run_from_root(Fd root, const struct statx& stat, Token token) {
 void Worker::run() {
   Task task = in_hand_;
   while (!shared_.ending()) {
+    if (task.node != nullptr && !shared_.queues.is_active(number_)) {
+      shared_.queues.push(number_, {task.node, task.position, task.position + 1});
+      task = {};
+    }
     if (task.node == nullptr && !shared_.queues.next(number_, task)) return;
+    if (task.shared != nullptr) {
+      help(*task.shared);
+      task = {};
+      continue;
+    }
     work(task);
     task = in_hand_;
   }
@@ -130,6 +136,7 @@ void Worker::read_directory(Task task, std::uint32_t depth, Token token, Opened 
   pending_.clear();
   pending_names_.clear();
   other_mounts_.clear();
+  cut_short_ = false;
 
   Outcome outcome;
   read_acl(descriptor.get(), outcome);
@@ -157,8 +164,9 @@ void Worker::read_directory(Task task, std::uint32_t depth, Token token, Opened 
     outcome.call = Call::getdents64;
   }
   std::size_t names = listing_.names().size();
-  bool stats_ready = names <= stats_at_once;
-  if (stats_ready) stat_names(descriptor.get());
+  if (names <= stats_at_once)
+    stat_names({descriptor.get(), listing_.names().data(), stats_.get(), stat_errors_.data(),
+                static_cast<std::uint32_t>(names)});
   listing_.sort();
   std::uint64_t links = 0;
   for (const Listed64& listed : listing_.names())
@@ -168,14 +176,14 @@ void Worker::read_directory(Task task, std::uint32_t depth, Token token, Opened 
     outcome = {Listed::failed, NotEntered::none, EOVERFLOW, Call::getdents64, {}, {}, false, 0};
     sink_.not_listed(token, outcome);
   } else {
-    if (!hand_over(descriptor.get(), stats_ready)) {
+    bool room = hand_over(descriptor.get());
+    if (!room || cut_short_) {
       outcome.listed = Listed::partial;
-      outcome.error = EOVERFLOW;
+      outcome.error = room ? ECANCELED : EOVERFLOW;
       outcome.call = Call::getdents64;
     }
     sink_.end(outcome);
   }
-  Counters::add(counters_.entries, names);
   Counters::add(counters_.directories, 1);
   if (outcome.call != Call::none) Counters::add(counters_.errors, 1);
 
@@ -201,8 +209,8 @@ void Worker::read_directory(Task task, std::uint32_t depth, Token token, Opened 
   in_hand_ = {shared_node, 0};
   if (subdirectories > 1) shared_.queues.push(number_, {shared_node, 1, subdirectories});
   unsigned kept = counters_.kept_handles.load(std::memory_order_relaxed);
-  if (kept > shared_.handles_per_worker)
-    shared_.queues.drop_oldest(number_, kept - shared_.handles_per_worker);
+  unsigned allowed = shared_.handles_per_worker.load(std::memory_order_relaxed);
+  if (kept > allowed) shared_.queues.drop_oldest(number_, kept - allowed);
 }
 
 void Worker::read_value(int descriptor, const char* name, std::string& value, Outcome& outcome) {
@@ -240,33 +248,14 @@ void Worker::read_acl(int descriptor, Outcome& outcome) {
   }
 }
 
-void Worker::stat_names(int descriptor) {
-  std::vector<Listed64>& names = listing_.names();
-  for (std::size_t i = 0; i < names.size(); ++i)
-    stat_errors_[i] = stat_entry(descriptor, names[i].dirent->d_name, stats_[i]);
-}
-
-/// Gives every child to the sink; false where it has no more room.
-bool Worker::hand_over(int descriptor, bool stats_ready) {
-  const std::vector<Listed64>& names = listing_.names();
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const Listed64& listed = names[i];
-    if (i + 1 < names.size() && names[i + 1].name() == listed.name()) {
-      sink_.duplicate();  // listed again later: that one counts
-      continue;
-    }
-    const struct statx* stat = &stats_[stats_ready ? listed.order : 0];
-    int error =
-        stats_ready ? stat_errors_[listed.order] : stat_entry(descriptor, listed.dirent->d_name, stats_[0]);
-    if (!hand_over_one(descriptor, listed, stat, error)) return false;
-    if ((i & 1023) == 1023 && shared_.ending()) return false;
-  }
-  return true;
-}
-
 bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error) {
   if (error == ENOENT) {
     sink_.vanished();
+    return true;
+  }
+  if (error == ECANCELED && shared_.ending()) {
+    cut_short_ = true;
+    shared_.cut_short.store(true, std::memory_order_relaxed);
     return true;
   }
   if (error == 0 && !known_type(stat->stx_mode & S_IFMT)) error = EIO;  // a broken file system

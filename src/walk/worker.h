@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -41,16 +42,20 @@ struct Walker::Shared {
   MountTable& mounts;
   std::vector<Sink*> sinks;
   const std::atomic<bool>& stop;
-  unsigned handles_per_worker;
+  unsigned descriptors;  // that all of them may keep
+  std::atomic<unsigned> handles_per_worker{1};
   std::uint64_t root_device = 0;
   std::uint32_t effective_uid;
   Queues queues;
   std::vector<std::unique_ptr<Counters>> counters;
-  std::atomic<bool> finished{false};  // the root is
-  std::atomic<bool> failed{false};    // a sink threw: failure says what
-  std::mutex failure_mutex;           // failure
+  std::atomic<bool> finished{false};   // the root is
+  std::atomic<bool> cut_short{false};  // a directory was, because the walk was ending
+  std::atomic<bool> failed{false};     // a sink threw: failure says what
+  std::mutex failure_mutex;            // failure
   std::exception_ptr failure;
+  std::vector<WorkersChange> workers_changes;  // the governor's, until the walk has ended
 
+  void share_descriptors(unsigned workers) noexcept;
   void fail(std::exception_ptr reason);
   /// No more directories are to be begun.
   bool ending() const noexcept {
@@ -60,6 +65,11 @@ struct Walker::Shared {
 
 class Worker {
  public:
+  // Directories up to this many entries are stat'ed in the order in which they were listed, which suits a
+  // disk, and sorted afterwards; larger ones are sorted first and then stat'ed in two halves of this, one
+  // after the other, so that no more of them is in memory.
+  static constexpr std::size_t stats_at_once = 4096;
+
   Worker(Walker::Shared& shared, unsigned number);
 
   /// Reads the root and then works until the walk ends.
@@ -79,8 +89,16 @@ class Worker {
   void read_directory(Task task, std::uint32_t depth, Token token, Opened opened);
   void read_acl(int descriptor, Outcome& outcome);
   void read_value(int descriptor, const char* name, std::string& value, Outcome& outcome);
-  void stat_names(int descriptor);
-  bool hand_over(int descriptor, bool stats_ready);
+  void stat_names(const StatWork& work) noexcept;
+  void stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept;
+  void stat_portions(SharedStats& shared) noexcept;
+  void share_rest(const StatWork& work, std::uint32_t begin, std::chrono::nanoseconds each) noexcept;
+  void help(SharedStats& shared) noexcept;
+  class Offer;
+  bool hand_over(int descriptor);
+  bool hand_over_in_parts(int descriptor);
+  bool hand_over_names(int descriptor, std::size_t begin, std::size_t end, const struct statx* stats,
+                       const int* errors, bool by_order);
   bool hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error);
   void note_subdirectory(const Child& child, Token token);
   NotEntered classify(const struct statx& stat, bool other_mount);
@@ -106,6 +124,7 @@ class Worker {
   Counters& counters_;
 
   Task in_hand_;             // the next task, if the directory just read had subdirectories
+  bool cut_short_ = false;   // of the directory in hand not all names were looked at: the walk is ending
   bool completing_ = false;  // the task's directory is handed over: its parent may be gone
   Listing listing_;
   std::unique_ptr<struct statx[]> stats_;  // untouched pages cost nothing

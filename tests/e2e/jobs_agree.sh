@@ -17,7 +17,7 @@ shards() { find "$1" -name '*.entries' | wc -l; }
 # agree NAME ROOT STATUS: STATUS is the scan's.
 agree() {
   local name=$1 root=$2 wanted=$3 jobs snapshot
-  for jobs in 1 2 4 8; do
+  for jobs in 1 2 4 8 64 auto; do
     snapshot=$work/snapshot.$jobs
     run "$scan_program" -j "$jobs" -o "$snapshot" "$root"
     expect "$name: scan -j $jobs" "$wanted" || return
@@ -61,6 +61,7 @@ agree slowfs "$slow" 1
 holds "-j 4 fills several shards" [ "$(shards "$work/snapshot.4")" -gt 1 ]
 holds "-j 1 fills one shard" [ "$(shards "$work/snapshot.1")" -eq 1 ]
 
+one_worker=0
 # A machine that is busy with something else may spoil one measurement, not three.
 for try in 1 2 3; do
   rm -rf "$work"/snapshot.*
@@ -70,13 +71,33 @@ for try in 1 2 3; do
   run "$scan_program" -j 4 -o "$work/snapshot.4" "$slow"
   end=$(milliseconds)
   say "      -j 1: $((middle - start)) ms, -j 4: $((end - middle)) ms"
-  [ $((middle - start)) -lt $((3 * (end - middle))) ] || break
+  one_worker=$((middle - start))
+  [ "$one_worker" -lt $((3 * (end - middle))) ] || break
 done
 if [ $((middle - start)) -ge $((3 * (end - middle))) ]; then
   ok "-j 4 is at least three times faster than -j 1 where the file system waits (try $try)"
 else
   fail "-j 4 is at least three times faster than -j 1 where the file system waits"
 fi
+
+# The default finds out by itself, soon enough for a scan of a second.
+for try in 1 2 3; do
+  rm -rf "$work/snapshot.auto"
+  start=$(milliseconds)
+  run "$scan_program" -v -o "$work/snapshot.auto" "$slow"
+  end=$(milliseconds)
+  say "      -j auto: $((end - start)) ms, -j 1: $one_worker ms; $(grep 'worker threads' "$work/err")"
+  [ "$one_worker" -lt $((6 * (end - start))) ] || break
+done
+holds "-j auto is at least six times faster than -j 1 where the file system waits (try $try)" \
+  [ "$one_worker" -ge $((6 * (end - start))) ]
+holds "-v tells that there were 32 worker threads" grep -q 'worker threads: .*, 32 at 0\.' "$work/err"
+run "$scan_program" -v --max-threads 3 -o "$work/snapshot.most" "$slow"
+holds "--max-threads is not exceeded" grep -qE 'worker threads: [123] at 0.00 s(, [23] at [0-9.]+ s)*$' "$work/err"
+for wrong in 0 x 5000 ''; do
+  run "$scan_program" --max-threads "$wrong" -o "$work/snapshot.wrong" "$slow"
+  expect "--max-threads '$wrong' is refused" 2 "not a number from 1 to 4096"
+done
 
 # What a failing file system shows is recorded as find sees it: vanished entries are no errors.
 run "$scan_program" -j 4 -o "$work/snapshot.odd" "$slow"
@@ -97,6 +118,45 @@ if mount_source "failing entries" "$work/snapshot.odd" "$work/mount"; then
   same_text "what was listed of 'partial' is there" "$work/expected" "$work/out"
   unmount "failing entries" "$work/mount"
 fi
+timeout 10 fusermount3 -u "$slow"
+wait_for 5 ended "$slowfs_process"
+
+# The end is not put off until a large directory is done.
+start_slowfs "$slow" --delay 1000 --top 1 --directories 1 --files 30000
+for jobs in 1 4; do
+  "$scan_program" -j "$jobs" -o "$work/snapshot.stopped" "$slow" >"$work/out" 2>"$work/err" &
+  scan=$!
+  sleep 1.5
+  start=$(milliseconds)
+  kill -TERM "$scan"
+  status=0
+  wait "$scan" || status=$?
+  end=$(milliseconds)
+  expect "SIGTERM within a large directory, -j $jobs: status" 143 "nothing was published"
+  holds "SIGTERM within a large directory, -j $jobs: ends within 2 s ($((end - start)) ms)" [ $((end - start)) -le 2000 ]
+  holds "SIGTERM within a large directory, -j $jobs: nothing is left" [ ! -e "$work/snapshot.stopped" ]
+done
+timeout 10 fusermount3 -u "$slow"
+wait_for 5 ended "$slowfs_process"
+
+# One large directory: its reader is not left alone with it.
+rm -rf "$work"/snapshot.*
+start_slowfs "$slow" --delay 1000 --top 1 --directories 1 --files 2000
+for try in 1 2 3; do
+  rm -rf "$work"/snapshot.*
+  start=$(milliseconds)
+  run "$scan_program" -j 1 -o "$work/snapshot.1" "$slow"
+  middle=$(milliseconds)
+  run "$scan_program" -j 8 -o "$work/snapshot.8" "$slow"
+  end=$(milliseconds)
+  say "      one directory of 2,000 files: -j 1 $((middle - start)) ms, -j 8 $((end - middle)) ms"
+  [ $((middle - start)) -lt $((3 * (end - middle))) ] || break
+done
+holds "-j 8 reads one large directory at least three times faster than -j 1 (try $try)" \
+  [ $((middle - start)) -ge $((3 * (end - middle))) ]
+"$dump_program" --printf '%y %i %s %P\0' "$work/snapshot.1" >"$work/expected"
+"$dump_program" --printf '%y %i %s %P\0' "$work/snapshot.8" >"$work/got"
+same "a large directory shared out is the same" "$work/expected" "$work/got"
 timeout 10 fusermount3 -u "$slow"
 wait_for 5 ended "$slowfs_process"
 

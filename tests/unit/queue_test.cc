@@ -15,7 +15,7 @@ namespace pwalk::walk {
 namespace {
 
 TEST(Queues, TheNewestComesFirst) {
-  Queues queues(1);
+  Queues queues(1, 1);
   Node older, newer;
   queues.push(0, {&older, 1, 3});
   queues.push(0, {&newer, 5, 6});
@@ -29,7 +29,7 @@ TEST(Queues, TheNewestComesFirst) {
 }
 
 TEST(Queues, AThiefTakesTheOldestHalf) {
-  Queues queues(2);
+  Queues queues(2, 2);
   Node older, newer;
   queues.push(0, {&older, 0, 10});
   queues.push(0, {&newer, 0, 10});
@@ -45,7 +45,7 @@ TEST(Queues, AThiefTakesTheOldestHalf) {
 }
 
 TEST(Queues, NothingMoreAfterTheEnd) {
-  Queues queues(1);
+  Queues queues(1, 1);
   Node node;
   queues.push(0, {&node, 2, 7});
   queues.close();
@@ -61,7 +61,7 @@ TEST(Queues, EveryTaskIsTakenOnceAndSleepersWake) {
   constexpr unsigned workers = 4;
   constexpr std::uint32_t ranges = 2000;
   constexpr std::uint32_t length = 7;
-  Queues queues(workers);
+  Queues queues(workers, workers);
   std::vector<std::unique_ptr<Node>> nodes;
   for (std::uint32_t i = 0; i < ranges; ++i) nodes.push_back(std::make_unique<Node>());
   std::vector<std::atomic<unsigned>> taken(ranges * length);

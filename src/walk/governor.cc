@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include "walk/governor.h"
+
+#include <algorithm>
+
+namespace pwalk::walk {
+
+namespace {
+
+// Up to this many workers sleeping in system calls cost next to nothing, so no proof is asked that more of
+// them pay: rates of so short a time would prove little (cold directories differ by a factor of ten).
+constexpr unsigned without_proof = 32;
+constexpr double measured_seconds = 0.2;  // before and during a trial
+constexpr double window_seconds = 1;  // older rates say nothing of the part of the tree that is walked now
+constexpr double saturated_seconds = 0.1;  // of busy processors, after which workers are taken back
+constexpr double spare_processors = 0.75;  // of their time: above, nobody is added
+constexpr double pays_more = 1.15;         // twice the workers: rate at least so much higher
+constexpr double pays_fewer = 0.95;        // half of them: rate not lower than this
+constexpr double more_pause_first = 2;
+constexpr double fewer_pause_first = 5;
+constexpr double pause_max = 60;
+
+}  // namespace
+
+Governor::Governor(unsigned processors, unsigned workers_max) noexcept
+    : processors_(std::max(1u, std::min(processors, workers_max))),
+      workers_max_(std::max(1u, workers_max)),
+      workers_(processors_),
+      fewer_not_before_(fewer_pause_first),
+      more_pause_(more_pause_first),
+      fewer_pause_(fewer_pause_first) {}
+
+/// Nearly all workers have something to do, and more than half of them are not on a processor but in a call
+/// that waits. A process that others push off the processors does not wait, it is waited for; nor would more
+/// workers help where the processors have little time left.
+bool Governor::mostly_waiting(const WorkSample& sample) const noexcept {
+  if (sample.preempted || sample.idle * 4 > workers_) return false;
+  if (sample.processor_seconds >= spare_processors * processors_ * sample.seconds) return false;
+  double busy = workers_ - std::min(sample.idle, workers_);
+  return busy - sample.processor_seconds / sample.seconds > 0.5 * workers_;
+}
+
+void Governor::change(unsigned workers) noexcept {
+  workers_ = workers;
+  seconds_ = entries_ = saturated_ = 0;
+}
+
+void Governor::begin_trial(Trial trial, unsigned workers) noexcept {
+  trial_ = trial;
+  workers_before_ = workers_;
+  rate_before_ = rate();
+  change(workers);
+}
+
+void Governor::end_trial() noexcept {
+  bool more = trial_ == Trial::more;
+  bool pays = rate() >= (more ? pays_more : pays_fewer) * rate_before_;
+  double& pause = more ? more_pause_ : fewer_pause_;
+  trial_ = Trial::none;
+  if (pays) {
+    pause = more ? more_pause_first : fewer_pause_first;
+  } else {
+    (more ? more_not_before_ : fewer_not_before_) = now_ + pause;
+    pause = std::min(2 * pause, pause_max);
+    change(workers_before_);
+  }
+  // What was just found not to be worth having, or worth it, is not tried the other way at once.
+  double& other = more ? fewer_not_before_ : more_not_before_;
+  if (pays) other = std::max(other, now_ + (more ? fewer_pause_ : more_pause_));
+}
+
+unsigned Governor::judge(const WorkSample& sample) noexcept {
+  if (sample.seconds <= 0) return workers_;
+  now_ += sample.seconds;
+  seconds_ += sample.seconds;
+  entries_ += static_cast<double>(sample.entries);
+
+  bool busy_processors = sample.processor_seconds >= 0.9 * processors_ * sample.seconds;
+  saturated_ = busy_processors ? saturated_ + sample.seconds : 0;
+  if (workers_ > processors_ && saturated_ >= saturated_seconds) {
+    trial_ = Trial::none;
+    change(std::max(processors_, workers_ / 2));
+    return workers_;
+  }
+  if (trial_ != Trial::none) {
+    if (seconds_ >= measured_seconds) end_trial();
+    return workers_;
+  }
+  if (mostly_waiting(sample) && workers_ < workers_max_) {
+    if (workers_ < without_proof) {
+      if (now_ >= more_not_before_) change(std::min({2 * workers_, without_proof, workers_max_}));
+      return workers_;
+    }
+    if (seconds_ >= measured_seconds && now_ >= more_not_before_) {
+      begin_trial(Trial::more, std::min(2 * workers_, workers_max_));
+      return workers_;
+    }
+  }
+  if (workers_ > processors_ && seconds_ >= measured_seconds && now_ >= fewer_not_before_) {
+    begin_trial(Trial::fewer, std::max(processors_, workers_ / 2));
+    return workers_;
+  }
+  if (seconds_ >= window_seconds) seconds_ = entries_ = 0;
+  return workers_;
+}
+
+}  // namespace pwalk::walk

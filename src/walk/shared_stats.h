@@ -1,0 +1,43 @@
+// The statx calls of one directory, or of a part of it, shared out: its reader and whoever has nothing else
+// to do take portions of the names until none is left. Each result has its own place, so nobody waits for
+// anybody but the reader for the last ones.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <cstdint>
+
+#include "walk/listing.h"
+
+namespace pwalk::walk {
+
+/// Names to look at, and where what is found goes: to the position of the name.
+struct StatWork {
+  int descriptor = -1;
+  const Listed64* names = nullptr;
+  struct statx* stats = nullptr;
+  int* errors = nullptr;
+  std::uint32_t count = 0;
+};
+
+class SharedStats {
+ public:
+  /// The work must stay until Queues::withdraw() has returned; `portion` names are taken at a time.
+  SharedStats(const StatWork& work, std::uint32_t portion) noexcept;
+
+  const StatWork& work() const noexcept { return work_; }
+  /// The next portion; false when all are taken.
+  bool take(std::uint32_t& begin, std::uint32_t& end) noexcept;
+  bool exhausted() const noexcept { return next_.load(std::memory_order_relaxed) >= work_.count; }
+
+ private:
+  StatWork work_;
+  std::uint32_t portion_;
+  alignas(128) std::atomic<std::uint32_t> next_{0};
+  friend class Queues;
+  alignas(128) std::atomic<unsigned> helpers_{0};  // changed under the queues' lock
+};
+
+}  // namespace pwalk::walk

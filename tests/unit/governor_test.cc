@@ -1,0 +1,112 @@
+// The number of workers against model file systems: one that makes everybody wait, one that needs only the
+// processors, one that serves so many at a time and no more, and one that changes.
+// SPDX-License-Identifier: MIT
+
+#include "walk/governor.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace pwalk::walk {
+namespace {
+
+constexpr double sample_seconds = 0.01;
+
+/// `served` entries a second by each worker up to `workers_served` of them, the rest of the time in waiting.
+WorkSample waiting(unsigned workers, double served, unsigned workers_served) {
+  WorkSample sample;
+  sample.seconds = sample_seconds;
+  sample.processor_seconds = 0.05 * sample_seconds;
+  sample.entries = static_cast<std::uint64_t>(served * std::min(workers, workers_served) * sample_seconds);
+  return sample;
+}
+
+WorkSample running(unsigned processors) {
+  WorkSample sample;
+  sample.seconds = sample_seconds;
+  sample.processor_seconds = processors * sample_seconds;
+  sample.entries = processors * 4000;
+  return sample;
+}
+
+TEST(Governor, ReachesThirtyTwoFromOneWithin150MillisecondsOfWaiting) {
+  Governor governor(1, 256);
+  for (double now = 0; now < 0.15 - sample_seconds; now += sample_seconds)
+    governor.judge(waiting(governor.workers(), 1000, 1000));
+  EXPECT_GE(governor.workers(), 32u);
+}
+
+TEST(Governor, StaysAtTheProcessorsWhileTheyAreBusy) {
+  Governor governor(2, 256);
+  for (int i = 0; i < 2000; ++i) EXPECT_EQ(governor.judge(running(2)), 2u);
+}
+
+TEST(Governor, DoesNotTakeBeingPushedOffAProcessorForWaiting) {
+  Governor governor(2, 256);
+  WorkSample sample = waiting(2, 1000, 2);
+  sample.preempted = true;
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(governor.judge(sample), 2u);
+}
+
+TEST(Governor, DoesNotAddWhereThereIsNothingToDoForThoseThatThereAre) {
+  Governor governor(4, 256);
+  WorkSample sample = waiting(1, 1000, 1);
+  sample.idle = 3;
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(governor.judge(sample), 4u);
+}
+
+TEST(Governor, GoesBeyondThirtyTwoOnlyWhereItPays) {
+  Governor pays(2, 256);
+  for (int i = 0; i < 400; ++i) pays.judge(waiting(pays.workers(), 1000, 1000));
+  EXPECT_EQ(pays.workers(), 256u);
+
+  Governor does_not(2, 256);
+  unsigned most = 0;
+  int beyond = 0;
+  for (int i = 0; i < 400; ++i) {
+    most = std::max(most, does_not.judge(waiting(does_not.workers(), 1000, 32)));
+    beyond += does_not.workers() > 32 ? 1 : 0;
+  }
+  EXPECT_EQ(most, 64u) << "it is tried";
+  EXPECT_EQ(does_not.workers(), 32u) << "and taken back";
+  EXPECT_LE(beyond, 100) << "and not tried all the time";
+}
+
+TEST(Governor, NeverExceedsTheMost) {
+  Governor governor(2, 24);
+  for (int i = 0; i < 400; ++i) EXPECT_LE(governor.judge(waiting(governor.workers(), 1000, 1000)), 24u);
+  EXPECT_EQ(governor.workers(), 24u);
+  Governor fewer_than_processors(8, 3);
+  EXPECT_EQ(fewer_than_processors.workers(), 3u);
+}
+
+TEST(Governor, TakesBackWhenTheProcessorsBecomeBusy) {
+  Governor governor(2, 256);
+  for (int i = 0; i < 20; ++i) governor.judge(waiting(governor.workers(), 1000, 1000));
+  ASSERT_EQ(governor.workers(), 32u);
+  for (int i = 0; i < 100; ++i) governor.judge(running(2));
+  EXPECT_EQ(governor.workers(), 2u);
+  for (int i = 0; i < 20; ++i) governor.judge(waiting(governor.workers(), 1000, 1000));
+  EXPECT_EQ(governor.workers(), 32u) << "and adds them again";
+}
+
+TEST(Governor, FindsOutThatFewerDoAsWell) {
+  Governor governor(2, 32);
+  for (int i = 0; i < 3000; ++i) governor.judge(waiting(governor.workers(), 1000, 8));
+  EXPECT_LE(governor.workers(), 16u);
+}
+
+TEST(Governor, KeepsThoseThatPay) {
+  Governor governor(2, 32);
+  int fewer = 0;
+  for (int i = 0; i < 3000; ++i) {
+    governor.judge(waiting(governor.workers(), 1000, 1000));
+    fewer += i > 20 && governor.workers() < 32 ? 1 : 0;
+  }
+  EXPECT_EQ(governor.workers(), 32u);
+  EXPECT_LT(fewer, 200) << "of 30 seconds, for finding out";
+}
+
+}  // namespace
+}  // namespace pwalk::walk
