@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -18,6 +19,7 @@
 #include "program.h"
 #include "report/error_list.h"
 #include "scan/scan.h"
+#include "scan_filters.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/store.h"
 
@@ -205,6 +207,23 @@ int run(int argc, char** argv) {
   app.add_option("--max-threads", threads_max, "The most worker threads of -j auto (256)")->type_name("N");
   app.add_flag("-x,--one-file-system", request.one_file_system,
                "Do not enter directories on other file systems than ROOT's");
+  std::vector<std::string> patterns;
+  std::string pattern_file;
+  std::string depth_max;
+  bool no_snapshots = false;
+  app.add_option("--exclude", patterns,
+                 "Leave out what matches this shell pattern: names, or paths below ROOT if it has a / but a "
+                 "trailing one; may be given more than once")
+      ->type_name("PATTERN")
+      ->allow_extra_args(false);
+  app.add_option("-X,--exclude-from", pattern_file,
+                 "Leave out what matches a pattern of this file, one a line; - is standard input")
+      ->type_name("FILE");
+  app.add_flag("--no-snapshots", no_snapshots,
+               "Do not enter .snapshot, .snapshots, .zfs and ~snapshot directories");
+  app.add_flag("--exclude-caches", request.exclude_caches,
+               "Do not list directories that a CACHEDIR.TAG calls caches");
+  app.add_option("-d,--max-depth", depth_max, "Do not enter directories N levels below ROOT")->type_name("N");
   auto* output_option =
       app.add_option("-o,--output", output, "Write the snapshot as this directory, which must not exist")
           ->type_name("SNAPSHOT");
@@ -253,6 +272,20 @@ int run(int argc, char** argv) {
     request.threads_max = most;
     request.threads = std::min(request.threads, most);
   }
+  if (!depth_max.empty()) {
+    auto depth = pwalk::parse_unsigned(depth_max);
+    if (!depth || *depth > std::numeric_limits<std::uint32_t>::max())
+      return usage_error("-d '" + pwalk::printable(depth_max) + "': not a number of levels");
+    request.depth_max = static_cast<std::uint32_t>(*depth);
+    request.options["max-depth"] = depth_max;
+  }
+  if (std::string wrong = pwalk::add_filters(request, patterns, pattern_file); !wrong.empty())
+    return usage_error(wrong);
+  if (no_snapshots) {
+    request.filter.add_snapshot_directories();
+    request.options["no-snapshots"] = "yes";
+  }
+  if (request.exclude_caches) request.options["exclude-caches"] = "yes";
   if (!mode.empty() && !(request.mode = parse_mode(mode)))
     return usage_error("--mode '" + pwalk::printable(mode) + "': not permission bits in octal");
   if (*output_option) request.output = output;

@@ -156,6 +156,7 @@ snapshot::Manifest origin_of(const Request& request, const Root& root, walk::Mou
   manifest.host = host_name();
   manifest.root = root.path;
   manifest.start = now(CLOCK_REALTIME);
+  manifest.options = request.options;
   manifest.options["one-file-system"] = request.one_file_system ? "yes" : "no";
   manifest.options["threads"] =
       request.threads_max > request.threads ? "auto" : std::to_string(request.threads);
@@ -219,6 +220,9 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   options.workers = request.threads;
   options.workers_max = request.threads_max;
   options.one_file_system = request.one_file_system;
+  if (!request.filter.empty()) options.filter = &request.filter;
+  options.exclude_caches = request.exclude_caches;
+  if (request.depth_max) options.depth_max = *request.depth_max;
   options.output_device = partial.device();
   options.output_inode = partial.inode();
   walk::Walker walker(options, mounts, sink_pointers, stop);

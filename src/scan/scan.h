@@ -7,12 +7,14 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "scan/progress.h"
 #include "snapshot/manifest.h"
+#include "walk/filter.h"
 #include "walk/walker.h"
 
 namespace pwalk::scan {
@@ -27,6 +29,11 @@ struct Request {
   /// the scan may use) to this.
   unsigned threads_max = 0;
   bool one_file_system = false;
+  walk::Filter filter;  // what is left out by name
+  bool exclude_caches = false;
+  std::optional<std::uint32_t> depth_max;
+  /// How these were asked for: further options for the manifest, by long name.
+  std::map<std::string, std::string> options;
   /// Called from a thread of its own, about ten times a second, while the tree is walked; may be empty.
   std::function<void(const Progress&)> on_progress;
   std::optional<mode_t> mode;  // permission bits of the published snapshot, else 0700

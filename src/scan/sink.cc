@@ -11,6 +11,16 @@ std::uint16_t state_of(walk::NotEntered reason) noexcept {
   switch (reason) {
     case walk::NotEntered::none:
       return 0;
+    case walk::NotEntered::pattern:
+      return format::state_excluded_pattern;
+    case walk::NotEntered::pattern_file:
+      return format::state_excluded_file;
+    case walk::NotEntered::cache_directory:
+      return format::state_excluded_cache_directory;
+    case walk::NotEntered::snapshot_directory:
+      return format::state_excluded_snapshot_directory;
+    case walk::NotEntered::depth:
+      return format::state_excluded_depth;
     case walk::NotEntered::other_file_system:
       return format::state_excluded_other_file_system;
     case walk::NotEntered::kernel_file_system:

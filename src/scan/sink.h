@@ -29,6 +29,7 @@ class SnapshotSink : public walk::Sink {
   void finish(walk::Token directory) override;
   void vanished() override { worker_.count_vanished(); }
   void duplicate() override { worker_.count_duplicate(); }
+  void excluded() override { worker_.count_excluded(); }
 
   std::uint32_t device_index(const struct statx& stat);
 

@@ -148,31 +148,33 @@ Json manifest_json(const Manifest& manifest) {
   Json parts = Json::array();
   for (const Part& part : manifest.parts)
     parts.push_back({{"first_shard", part.first_shard}, {"shards", part.shards}});
-  return Json{{"format", format::manifest_format},
-              {"version", format::version},
-              {"incompatible", manifest.incompatible},
-              {"compatible", manifest.compatible},
-              {"uuid", uuid_text(manifest.uuid)},
-              {"complete", manifest.complete},
-              {"program", percent_encode(manifest.program)},
-              {"host", percent_encode(manifest.host)},
-              {"root", percent_encode(manifest.root)},
-              {"slot", manifest.slot},
-              {"start", timestamp_json(manifest.start)},
-              {"end", timestamp_json(manifest.end)},
-              {"options", options},
-              {"totals", totals_json(manifest.totals)},
-              {"by_uid", owners_json(manifest.by_uid, "uid")},
-              {"by_gid", owners_json(manifest.by_gid, "gid")},
-              {"errors", errors},
-              {"vanished_entries", manifest.vanished_entries},
-              {"duplicate_names", manifest.duplicate_names},
-              {"unread", unread},
-              {"file_system", file_system_json(manifest.file_system)},
-              {"mounts", mounts_json(manifest.mounts)},
-              {"devices", devices_json(manifest.devices)},
-              {"parts", parts},
-              {"shards", shards_json(manifest.shards)}};
+  Json json{{"format", format::manifest_format},
+            {"version", format::version},
+            {"incompatible", manifest.incompatible},
+            {"compatible", manifest.compatible},
+            {"uuid", uuid_text(manifest.uuid)},
+            {"complete", manifest.complete},
+            {"program", percent_encode(manifest.program)},
+            {"host", percent_encode(manifest.host)},
+            {"root", percent_encode(manifest.root)},
+            {"slot", manifest.slot},
+            {"start", timestamp_json(manifest.start)},
+            {"end", timestamp_json(manifest.end)},
+            {"options", options},
+            {"totals", totals_json(manifest.totals)},
+            {"by_uid", owners_json(manifest.by_uid, "uid")},
+            {"by_gid", owners_json(manifest.by_gid, "gid")},
+            {"errors", errors},
+            {"vanished_entries", manifest.vanished_entries},
+            {"duplicate_names", manifest.duplicate_names},
+            {"unread", unread},
+            {"file_system", file_system_json(manifest.file_system)},
+            {"mounts", mounts_json(manifest.mounts)},
+            {"devices", devices_json(manifest.devices)},
+            {"parts", parts},
+            {"shards", shards_json(manifest.shards)}};
+  if (manifest.excluded_entries != 0) json["excluded_entries"] = manifest.excluded_entries;
+  return json;
 }
 
 }  // namespace

@@ -131,6 +131,7 @@ struct Manifest {
   std::map<std::uint32_t, OwnerTotals> by_gid;
   std::vector<ErrorCount> errors;                 // sorted by call, errno
   std::uint64_t vanished_entries = 0;             // gone between getdents64 and statx, so not recorded
+  std::uint64_t excluded_entries = 0;             // no directories, left out by patterns, so not recorded
   std::uint64_t duplicate_names = 0;              // listed twice by a changing directory, recorded once
   std::map<std::uint16_t, std::uint64_t> unread;  // directories by state, other than state_read
   std::vector<Part> parts;

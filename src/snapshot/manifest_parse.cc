@@ -32,6 +32,7 @@ class Object {
     if (found == json_.end()) broken(place_ + "/" + name, rule::manifest_members, "missing");
     return *found;
   }
+  bool has(const char* name) const { return json_.contains(name); }
   std::string place(const char* name) const { return place_ + "/" + name; }
 
   std::uint64_t number(const char* name,
@@ -218,6 +219,7 @@ void read_counts(const Object& top, Manifest& manifest) {
   });
   top.get("vanished_entries", manifest.vanished_entries);
   top.get("duplicate_names", manifest.duplicate_names);
+  if (top.has("excluded_entries")) top.get("excluded_entries", manifest.excluded_entries);
   for (const auto& [name, value] : top.object("unread").items()) {
     std::uint16_t state = code_of(state_name, format::state_last_excluded, name);
     if (state <= format::state_read || !value.is_number_unsigned())

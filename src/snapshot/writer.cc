@@ -113,6 +113,7 @@ void SnapshotWriter::gather_counts(Manifest& manifest, const OwnerExcess& excess
   for (const auto& worker : workers_) {
     manifest.vanished_entries += worker->vanished_;
     manifest.duplicate_names += worker->duplicates_;
+    manifest.excluded_entries += worker->excluded_;
     for (const auto& [key, count] : worker->errors_) errors[key] += count;
     for (const auto& [state, count] : worker->unread_) manifest.unread[state] += count;
     for (const auto& [key, totals] : worker->owners_) {

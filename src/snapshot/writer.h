@@ -90,6 +90,7 @@ class WorkerWriter {
 
   void count_vanished() noexcept { ++vanished_; }
   void count_duplicate() noexcept { ++duplicates_; }
+  void count_excluded() noexcept { ++excluded_; }
 
  private:
   friend class SnapshotWriter;
@@ -115,6 +116,7 @@ class WorkerWriter {
 
   std::uint64_t vanished_ = 0;
   std::uint64_t duplicates_ = 0;
+  std::uint64_t excluded_ = 0;
   std::map<std::pair<std::uint16_t, int>, std::uint64_t> errors_;
   std::map<std::uint16_t, std::uint64_t> unread_;
   struct InodeRange {

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,8 +24,22 @@
 
 namespace pwalk::walk {
 
+class Filter;
+
 /// Why a directory is not entered although it could be.
-enum class NotEntered { none, other_file_system, kernel_file_system, own_output, pwalk_mount, loop };
+enum class NotEntered {
+  none,
+  pattern,
+  pattern_file,
+  other_file_system,
+  kernel_file_system,
+  own_output,
+  pwalk_mount,
+  cache_directory,
+  snapshot_directory,
+  depth,
+  loop
+};
 
 /// How the listing of a directory ended.
 enum class Listed { whole, failed, partial, vanished, not_entered };
@@ -81,6 +96,8 @@ class Sink {
   /// An entry was gone when it was looked at; a name was listed twice.
   virtual void vanished() = 0;
   virtual void duplicate() = 0;
+  /// An entry that is no directory was left out by a filter.
+  virtual void excluded() = 0;
 };
 
 struct Options {
@@ -89,6 +106,10 @@ struct Options {
   /// the number of processors that the walk may use.
   unsigned workers_max = 0;
   bool one_file_system = false;
+  const Filter* filter = nullptr;  // what is left out; nullptr: nothing
+  bool exclude_caches = false;     // directories with a CACHEDIR.TAG are not listed
+  /// Directories so many levels below the root are not entered (0: the root itself is not).
+  std::uint32_t depth_max = std::numeric_limits<std::uint32_t>::max();
   /// A directory that is not entered: the scan's own output.
   std::uint64_t output_device = 0;  // makedev's number
   std::uint64_t output_inode = 0;

@@ -50,6 +50,11 @@ Worker::Worker(Walker::Shared& shared, unsigned number)
 
 void Worker::run_from_root(Fd root, const struct statx& stat, Token token) {
   try {
+    if (shared_.options.depth_max == 0) {
+      report_unlisted(token, {Listed::not_entered, NotEntered::depth, 0, Call::none, {}, {}, false, 0});
+      complete(token, nullptr);
+      return;
+    }
     read_directory({}, 0, token, {std::move(root), identity_of(stat), true, {}});
   } catch (...) {
     shared_.fail(std::current_exception());
@@ -158,6 +163,13 @@ void Worker::read_directory(Task task, std::uint32_t depth, Token token, Opened 
     complete(token, parent);
     return;
   }
+  if (shared_.options.exclude_caches && parent != nullptr && is_cache(descriptor.get())) {
+    sink_.not_listed(token,
+                     {Listed::not_entered, NotEntered::cache_directory, 0, Call::none, {}, {}, false, 0});
+    complete(token, parent);
+    return;
+  }
+  if (shared_.options.filter != nullptr) find_path(task);
   if (error != 0) {
     outcome.listed = listing_.names().empty() ? Listed::failed : Listed::partial;
     outcome.error = error;
@@ -267,6 +279,17 @@ bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct 
   if (error == 0) {
     child.stat = stat;
     type = stat->stx_mode & S_IFMT;
+  }
+  child.is_directory = S_ISDIR(type);
+  if (shared_.options.filter != nullptr) {
+    NotEntered reason = judge(child);
+    if (reason != NotEntered::none && !child.is_directory) {
+      sink_.excluded();
+      return true;
+    }
+    if (child.stat != nullptr) child.not_entered = reason;
+  }
+  if (error == 0) {
     if (S_ISLNK(type)) {
       const char* target = read_target(descriptor, listed.dirent->d_name, stat->stx_size, child.target_error);
       if (target == nullptr && child.target_error == ENOENT) {
@@ -278,12 +301,13 @@ bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct 
   } else {
     child.stat_error = error;
   }
-  child.is_directory = S_ISDIR(type);
   if (child.is_directory && child.stat != nullptr) {
     bool other_mount = is_mount_root(*stat) || device_of(*stat) != identity_.device ||
                        ((stat->stx_mask & STATX_MNT_ID) != 0 && stat->stx_mnt_id != identity_.mount_id);
     child.mount_point = is_mount_root(*stat);
-    child.not_entered = classify(*stat, other_mount);
+    if (child.not_entered == NotEntered::none) child.not_entered = classify(*stat, other_mount);
+    if (child.not_entered == NotEntered::none && depth_ + 1 >= shared_.options.depth_max)
+      child.not_entered = NotEntered::depth;
   }
   if (child.stat_error != 0 || child.target_error != 0) Counters::add(counters_.errors, 1);
   Token token = 0;

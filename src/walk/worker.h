@@ -102,6 +102,9 @@ class Worker {
   bool hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error);
   void note_subdirectory(const Child& child, Token token);
   NotEntered classify(const struct statx& stat, bool other_mount);
+  NotEntered judge(const Child& child);
+  void find_path(Task task);
+  bool is_cache(int descriptor);
   bool repeats_ancestor(const Identity& identity) const noexcept;
   const char* read_target(int descriptor, const char* name, std::uint64_t expected_bytes, int& error);
 
@@ -138,6 +141,7 @@ class Worker {
   Node* parent_ = nullptr;
   Identity identity_;
   std::uint32_t depth_ = 0;
+  std::string path_;  // below the root, with a `/` behind it; only where a filter asks for it
   std::vector<Pending> pending_;
   std::string pending_names_;
   std::vector<std::pair<std::uint32_t, Identity>> other_mounts_;

@@ -32,6 +32,7 @@ Manifest sample() {
   manifest.by_gid[0].excess_disk = 5;
   manifest.errors.push_back({format::call_statx, 13, 1});
   manifest.vanished_entries = 6;
+  manifest.excluded_entries = 9;
   manifest.duplicate_names = 7;
   manifest.unread[format::state_excluded_loop] = 8;
   manifest.file_system.magic = 0xef53;
@@ -76,6 +77,7 @@ TEST(Manifest, ComesBackAsItWas) {
   EXPECT_EQ(back.totals, manifest.totals);
   EXPECT_EQ(back.by_uid, manifest.by_uid);
   EXPECT_EQ(back.unread, manifest.unread);
+  EXPECT_EQ(back.excluded_entries, 9u);
   EXPECT_EQ(back.devices[0].inode_max, ~std::uint64_t{0});
   EXPECT_EQ(back.mounts[0].mount_point, "/mnt/a b");
 }

@@ -71,6 +71,7 @@ class RecordingSink : public Sink {
   }
   void vanished() override { ++seen_.vanished; }
   void duplicate() override {}
+  void excluded() override {}
 
   unsigned fail_at_ = 0;
 

@@ -1,0 +1,60 @@
+// What the user asked to be left out of the walk.
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "walk/filter.h"
+#include "walk/worker.h"
+
+namespace pwalk::walk {
+
+namespace {
+
+constexpr std::string_view cache_tag_name = "CACHEDIR.TAG";
+// The tag's first bytes: https://bford.info/cachedir/
+constexpr std::string_view cache_tag_signature = "Signature: 8a477f597d28d172789f06886806bc55";
+
+}  // namespace
+
+NotEntered Worker::judge(const Child& child) {
+  const Filter& filter = *shared_.options.filter;
+  if (!filter.needs_paths()) return filter.judge(child.name, {}, child.is_directory);
+  std::size_t length = path_.size();
+  path_ += child.name;
+  NotEntered reason = filter.judge(child.name, path_, child.is_directory);
+  path_.resize(length);
+  return reason;
+}
+
+/// The path of the directory of `task`, for the names in it.
+void Worker::find_path(Task task) {
+  path_.clear();
+  if (!shared_.options.filter->needs_paths()) return;
+  std::vector<const char*> names;
+  for (; task.node != nullptr; task = {task.node->parent, task.node->position})
+    names.push_back(task.node->name_of(task.position));
+  for (auto name = names.rbegin(); name != names.rend(); ++name) (path_ += *name) += '/';
+}
+
+/// Whether the directory says of itself that it holds nothing but a cache. The tag is only opened if it is a
+/// regular file: opening anything else could wait or do something.
+bool Worker::is_cache(int descriptor) {
+  const std::vector<Listed64>& names = listing_.names();
+  auto tag = std::find_if(names.begin(), names.end(),
+                          [](const Listed64& listed) { return listed.name() == cache_tag_name; });
+  struct statx stat;
+  if (tag == names.end() || stat_entry(descriptor, tag->dirent->d_name, stat) != 0 ||
+      !S_ISREG(stat.stx_mode) || stat.stx_size < cache_tag_signature.size())
+    return false;
+  int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  Fd file(::openat(descriptor, tag->dirent->d_name, flags | O_NOATIME));
+  if (!file && errno == EPERM) file = Fd(::openat(descriptor, tag->dirent->d_name, flags));
+  char begin[cache_tag_signature.size()];
+  return file && ::read(file.get(), begin, sizeof begin) == static_cast<ssize_t>(sizeof begin) &&
+         std::string_view(begin, sizeof begin) == cache_tag_signature;
+}
+
+}  // namespace pwalk::walk
