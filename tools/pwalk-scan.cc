@@ -1,6 +1,7 @@
 // pwalk-scan: walks a file system in parallel and writes a snapshot of it.
 // SPDX-License-Identifier: MIT
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include "base/text.h"
 #include "program.h"
 #include "report/error_list.h"
+#include "scan/gentle.h"
 #include "scan/scan.h"
 #include "scan_filters.h"
 #include "snapshot/snapshot.h"
@@ -191,6 +193,26 @@ void report_json(const pwalk::scan::Result& result) {
     pwalk::throw_errno("cannot write to standard output");
 }
 
+/// Fills what --rate (nullptr: not given) and --stat-sync say; empty, or what is wrong.
+std::string parse_gentle(pwalk::scan::Request& request, const std::string* rate,
+                         const std::string& stat_sync) {
+  if (rate != nullptr) {
+    auto number = pwalk::parse_unsigned(*rate);
+    if (!number || *number == 0 || *number > 1'000'000'000)
+      return "--rate '" + pwalk::printable(*rate) + "': not a number of entries from 1 to 1000000000";
+    request.rate = *number;
+    request.options["rate"] = *rate;
+    // Workers that wait for their turn are not waiting for the file system.
+    request.threads_max = 0;
+  }
+  if (stat_sync != "auto" && stat_sync != "cached" && stat_sync != "force")
+    return "--stat-sync '" + pwalk::printable(stat_sync) + "': it is auto, cached or force";
+  if (stat_sync == "cached") request.stat_sync = AT_STATX_DONT_SYNC;
+  if (stat_sync == "force") request.stat_sync = AT_STATX_FORCE_SYNC;
+  if (stat_sync != "auto") request.options["stat-sync"] = stat_sync;
+  return "";
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Walks the file system below ROOT in parallel and writes a snapshot of it.");
   pwalk::add_standard_options(app, program);
@@ -207,6 +229,15 @@ int run(int argc, char** argv) {
   app.add_option("--max-threads", threads_max, "The most worker threads of -j auto (256)")->type_name("N");
   app.add_flag("-x,--one-file-system", request.one_file_system,
                "Do not enter directories on other file systems than ROOT's");
+  std::string rate;
+  std::string stat_sync = "auto";
+  bool nice = false;
+  app.add_option("--rate", rate, "Look at no more than N entries a second")->type_name("N");
+  app.add_flag("--nice", nice, "Use processors and disks only while nobody else does");
+  app.add_option("--stat-sync", stat_sync,
+                 "cached: take what the client of a network file system knows; force: ask the server; auto: "
+                 "as the file system does for stat")
+      ->type_name("HOW");
   std::vector<std::string> patterns;
   std::string pattern_file;
   std::string depth_max;
@@ -272,6 +303,9 @@ int run(int argc, char** argv) {
     request.threads_max = most;
     request.threads = std::min(request.threads, most);
   }
+  if (std::string wrong = parse_gentle(request, app.count("--rate") != 0 ? &rate : nullptr, stat_sync);
+      !wrong.empty())
+    return usage_error(wrong);
   if (!depth_max.empty()) {
     auto depth = pwalk::parse_unsigned(depth_max);
     if (!depth || *depth > std::numeric_limits<std::uint32_t>::max())
@@ -300,6 +334,10 @@ int run(int argc, char** argv) {
   bool silent = quiet || no_progress;
   ProgressDisplay display(terminal && !silent, terminal || silent ? 0 : progress_seconds);
   request.on_progress = [&](const pwalk::scan::Progress& progress) { display.show(progress); };
+  request.on_warning = [](const std::string& warning) { pwalk::print_message(program, warning); };
+  if (nice)
+    if (std::string refused = pwalk::scan::take_what_others_leave(); !refused.empty())
+      pwalk::print_message(program, "warning: --nice: " + refused);
   pwalk::scan::Result result;
   try {
     result = pwalk::scan::run(request, stop_requested);

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "scan/gentle.h"
 #include "scan/sink.h"
 #include "snapshot/publish.h"
 #include "snapshot/store.h"
@@ -220,6 +221,8 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   options.workers = request.threads;
   options.workers_max = request.threads_max;
   options.one_file_system = request.one_file_system;
+  options.rate = request.rate;
+  options.stat_sync = request.stat_sync;
   if (!request.filter.empty()) options.filter = &request.filter;
   options.exclude_caches = request.exclude_caches;
   if (request.depth_max) options.depth_max = *request.depth_max;
@@ -232,6 +235,15 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   return finished;
 }
 
+/// The user may want to make room first, rather than learn of a full disk hours later.
+void warn_of_space(const Request& request, const Destination& destination, std::uint64_t expected_entries) {
+  struct statfs status;
+  if (!request.on_warning || ::fstatfs(destination.parent.get(), &status) != 0) return;
+  std::uint64_t available = status.f_bavail * static_cast<std::uint64_t>(status.f_bsize);
+  std::string warning = space_warning(expected_entries, available, destination.parent_path);
+  if (!warning.empty()) request.on_warning(warning);
+}
+
 /// Walks, writes and publishes; without a path in `result` where it was stopped before.
 void publish(const Request& request, Root& root, walk::MountTable& mounts, Destination& destination,
              snapshot::Manifest manifest, const std::atomic<bool>& stop, Result& result) {
@@ -242,6 +254,7 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
   const snapshot::FileSystem& file_system = manifest.file_system;
   if (!expected && file_system.inodes > file_system.inodes_free)
     expected = file_system.inodes - file_system.inodes_free;
+  warn_of_space(request, destination, expected.value_or(0));
   result.stopped = !walk_into(request, root, mounts, partial, writer, expected, stop, result);
   if (result.stopped) return;
   manifest.end = now(CLOCK_REALTIME);

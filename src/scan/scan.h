@@ -29,13 +29,17 @@ struct Request {
   /// the scan may use) to this.
   unsigned threads_max = 0;
   bool one_file_system = false;
-  walk::Filter filter;  // what is left out by name
+  std::uint64_t rate = 0;  // entries a second; 0: as many as can be
+  int stat_sync = 0;       // walk::Options::stat_sync
+  walk::Filter filter;     // what is left out by name
   bool exclude_caches = false;
   std::optional<std::uint32_t> depth_max;
   /// How these were asked for: further options for the manifest, by long name.
   std::map<std::string, std::string> options;
   /// Called from a thread of its own, about ten times a second, while the tree is walked; may be empty.
   std::function<void(const Progress&)> on_progress;
+  /// Called before the walk where something will probably go wrong; may be empty.
+  std::function<void(const std::string&)> on_warning;
   std::optional<mode_t> mode;  // permission bits of the published snapshot, else 0700
 };
 

@@ -44,7 +44,8 @@ Walker::Shared::Shared(const Options& chosen, MountTable& table, std::vector<Sin
       stop(stop_flag),
       descriptors(chosen.descriptors != 0 ? chosen.descriptors : descriptor_budget()),
       effective_uid(::geteuid()),
-      queues(std::max(chosen.workers, chosen.workers_max), chosen.workers) {
+      queues(std::max(chosen.workers, chosen.workers_max), chosen.workers),
+      rate_limit(chosen.rate) {
   share_descriptors(options.workers);
   for (unsigned i = 0; i < std::max(options.workers, options.workers_max); ++i)
     counters.push_back(std::make_unique<Counters>());

@@ -110,6 +110,8 @@ struct Options {
   bool exclude_caches = false;     // directories with a CACHEDIR.TAG are not listed
   /// Directories so many levels below the root are not entered (0: the root itself is not).
   std::uint32_t depth_max = std::numeric_limits<std::uint32_t>::max();
+  std::uint64_t rate = 0;  // entries a second that are looked at, over all workers; 0: as many as can be
+  int stat_sync = 0;       // AT_STATX_SYNC_AS_STAT, AT_STATX_DONT_SYNC or AT_STATX_FORCE_SYNC
   /// A directory that is not entered: the scan's own output.
   std::uint64_t output_device = 0;  // makedev's number
   std::uint64_t output_inode = 0;
@@ -155,7 +157,8 @@ class Walker {
 
 /// statx with everything that the walk asks for: AT_SYMLINK_NOFOLLOW (unless `name` is empty, then the
 /// descriptor itself), AT_NO_AUTOMOUNT. 0 or an errno; EINTR is retried.
-int stat_entry(int directory, const char* name, struct statx& stat) noexcept;
+/// `sync`: AT_STATX_SYNC_AS_STAT or another of its kind.
+int stat_entry(int directory, const char* name, struct statx& stat, int sync = 0) noexcept;
 
 /// dev_t of a statx.
 std::uint64_t device_of(const struct statx& stat) noexcept;

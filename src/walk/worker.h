@@ -17,6 +17,7 @@
 #include "walk/listing.h"
 #include "walk/node.h"
 #include "walk/queue.h"
+#include "walk/rate_limit.h"
 #include "walk/walker.h"
 
 namespace pwalk::walk {
@@ -53,6 +54,7 @@ struct Walker::Shared {
   std::atomic<bool> failed{false};     // a sink threw: failure says what
   std::mutex failure_mutex;            // failure
   std::exception_ptr failure;
+  RateLimit rate_limit;
   std::vector<WorkersChange> workers_changes;  // the governor's, until the walk has ended
 
   void share_descriptors(unsigned workers) noexcept;
@@ -91,6 +93,7 @@ class Worker {
   void read_value(int descriptor, const char* name, std::string& value, Outcome& outcome);
   void stat_names(const StatWork& work) noexcept;
   void stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept;
+  bool ends_before(std::uint32_t rest) noexcept;
   void stat_portions(SharedStats& shared) noexcept;
   void share_rest(const StatWork& work, std::uint32_t begin, std::chrono::nanoseconds each) noexcept;
   void help(SharedStats& shared) noexcept;

@@ -46,10 +46,18 @@ class Worker::Offer {
   SharedStats shared_;
 };
 
+/// Whether no more names are to be looked at, after waiting until the next few of `rest` may be.
+bool Worker::ends_before(std::uint32_t rest) noexcept {
+  if (shared_.rate_limit.limits() && !shared_.ending())
+    shared_.rate_limit.wait(std::min(rest, look_up_every), [this] { return shared_.ending(); });
+  return shared_.ending();
+}
+
 void Worker::stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept {
   std::uint32_t at = begin;
-  for (; at < end && !((at - begin) % look_up_every == 0 && shared_.ending()); ++at)
-    work.errors[at] = stat_entry(work.descriptor, work.names[at].dirent->d_name, work.stats[at]);
+  for (; at < end && !((at - begin) % look_up_every == 0 && ends_before(end - at)); ++at)
+    work.errors[at] =
+        stat_entry(work.descriptor, work.names[at].dirent->d_name, work.stats[at], shared_.options.stat_sync);
   Counters::add(counters_.entries, at - begin);
   std::fill(work.errors + at, work.errors + end, ECANCELED);
 }
