@@ -46,6 +46,8 @@ Walker::Shared::Shared(const Options& chosen, MountTable& table, std::vector<Sin
       effective_uid(::geteuid()),
       queues(std::max(chosen.workers, chosen.workers_max), chosen.workers),
       rate_limit(chosen.rate) {
+  // More than could have a directory open would only stand in each other's way.
+  options.workers_max = std::min(options.workers_max, descriptors / (descriptors_in_use + 1));
   share_descriptors(options.workers);
   for (unsigned i = 0; i < std::max(options.workers, options.workers_max); ++i)
     counters.push_back(std::make_unique<Counters>());

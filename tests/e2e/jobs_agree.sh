@@ -92,6 +92,12 @@ done
 holds "-j auto is at least six times faster than -j 1 where the file system waits (try $try)" \
   [ "$one_worker" -ge $((6 * (end - start))) ]
 holds "-v tells that there were 32 worker threads" grep -q 'worker threads: .*, 32 at 0\.' "$work/err"
+run bash -c 'ulimit -n 64 && exec "$@"' bash "$scan_program" -v -o "$work/snapshot.few" "$slow"
+expect "-j auto with few descriptors: status" 1
+holds "-j auto with few descriptors: no more workers than these allow" \
+  grep -qE 'worker threads: .*, 10 at 0' "$work/err"
+for snapshot in 1 few; do "$dump_program" --printf '%y %i %s %P\0' "$work/snapshot.$snapshot" >"$work/dump.$snapshot" 2>/dev/null; done
+same "-j auto with few descriptors: nothing is lost" "$work/dump.1" "$work/dump.few"
 run "$scan_program" -v --max-threads 3 -o "$work/snapshot.most" "$slow"
 holds "--max-threads is not exceeded" grep -qE 'worker threads: [123] at 0.00 s(, [23] at [0-9.]+ s)*$' "$work/err"
 for wrong in 0 x 5000 ''; do
