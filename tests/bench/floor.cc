@@ -34,7 +34,7 @@ struct Directory {
 };
 struct Names {
   std::atomic<int> users{1};
-  char bytes[names_bytes];
+  alignas(8) char bytes[names_bytes];  // as the kernel lays records out
 };
 /// A subdirectory to open, or, with names, a range of them to look at.
 struct Work {
