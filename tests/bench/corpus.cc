@@ -110,7 +110,7 @@ class Corpus {
     for (std::uint64_t more = below(directory ? 2 : 3); more > 0; --more)
       (name += "_-."[below(3)]) += words[below(std::size(words))];
     if (below(40) == 0) name += "-" + std::to_string(random_());
-    name += std::to_string(serial_++ % 100000);  // no two of one directory are alike
+    name += std::to_string(serial_++);  // no two of one directory are alike
     return directory ? name : name + endings[below(std::size(endings))];
   }
 
