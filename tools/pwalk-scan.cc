@@ -150,6 +150,9 @@ class ProgressDisplay {
 void report(const pwalk::scan::Result& result, bool quiet) {
   const auto& manifest = result.manifest;
   if (!quiet) pwalk::print_message(program, "wrote '" + pwalk::printable(result.snapshot_path) + "'");
+  if (result.incomplete)
+    pwalk::print_message(
+        program, "incomplete: the scan ended before it had reached everything; totals are lower bounds");
   if (manifest.totals.errors > 0) report_errors(result);
   if (quiet) return;
   double rate = static_cast<double>(manifest.totals.entries) / std::max(result.seconds, 1e-9);
@@ -193,6 +196,32 @@ void report_json(const pwalk::scan::Result& result) {
     pwalk::throw_errno("cannot write to standard output");
 }
 
+/// Seconds of a number with s, m, h or d behind it, or nothing.
+std::optional<double> parse_duration(std::string_view text) {
+  double unit = 1;
+  if (!text.empty()) {
+    switch (text.back()) {
+      case 'd':
+        unit *= 24;
+        [[fallthrough]];
+      case 'h':
+        unit *= 60;
+        [[fallthrough]];
+      case 'm':
+        unit *= 60;
+        [[fallthrough]];
+      case 's':
+        text.remove_suffix(1);
+        break;
+      default:
+        break;
+    }
+  }
+  auto number = pwalk::parse_unsigned(text);
+  if (!number || *number == 0) return std::nullopt;
+  return static_cast<double>(*number) * unit;
+}
+
 /// Fills what --rate (nullptr: not given) and --stat-sync say; empty, or what is wrong.
 std::string parse_gentle(pwalk::scan::Request& request, const std::string* rate,
                          const std::string& stat_sync) {
@@ -232,6 +261,14 @@ int run(int argc, char** argv) {
   std::string rate;
   std::string stat_sync = "auto";
   bool nice = false;
+  std::string deadline;
+  std::string on_interrupt = "discard";
+  app.add_option("--deadline", deadline,
+                 "End after this time (90, 30m, 10h, 2d) and publish what there is, marked as incomplete")
+      ->type_name("DURATION");
+  app.add_option("--on-interrupt", on_interrupt,
+                 "publish: when interrupted publish what there is, marked as incomplete, instead of nothing")
+      ->type_name("WHAT");
   app.add_option("--rate", rate, "Look at no more than N entries a second")->type_name("N");
   app.add_flag("--nice", nice, "Use processors and disks only while nobody else does");
   app.add_option("--stat-sync", stat_sync,
@@ -306,6 +343,16 @@ int run(int argc, char** argv) {
   if (std::string wrong = parse_gentle(request, app.count("--rate") != 0 ? &rate : nullptr, stat_sync);
       !wrong.empty())
     return usage_error(wrong);
+  if (app.count("--deadline") != 0) {
+    request.deadline_seconds = parse_duration(deadline);
+    if (!request.deadline_seconds)
+      return usage_error("--deadline '" + pwalk::printable(deadline) +
+                         "': not a duration: a number of seconds, or one with s, m, h or d behind it");
+    request.options["deadline"] = deadline;
+  }
+  if (on_interrupt != "publish" && on_interrupt != "discard")
+    return usage_error("--on-interrupt '" + pwalk::printable(on_interrupt) + "': it is publish or discard");
+  request.publish_when_stopped = on_interrupt == "publish";
   if (!depth_max.empty()) {
     auto depth = pwalk::parse_unsigned(depth_max);
     if (!depth || *depth > std::numeric_limits<std::uint32_t>::max())
@@ -357,6 +404,7 @@ int run(int argc, char** argv) {
   report(result, quiet);
   if (verbose) report_workers(result);
   if (!summary.empty()) report_json(result);
+  if (result.incomplete) return 1;
   return result.has_errors() && errors.empty() ? 1 : 0;
 }
 

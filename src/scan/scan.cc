@@ -178,12 +178,13 @@ walk::Child root_child(const Root& root, std::string& target) {
 }
 
 /// Tells how far the walk is, from a thread of its own, for as long as it lives.
+/// and ends it at its deadline.
 class Ticker {
  public:
-  Ticker(const walk::Walker& walker, const std::function<void(const Progress&)>& tell,
-         std::optional<std::uint64_t> expected_entries) {
-    if (!tell) return;
-    thread_ = std::jthread([&walker, tell, expected_entries](const std::stop_token& ending) {
+  Ticker(walk::Walker& walker, const std::function<void(const Progress&)>& tell,
+         std::optional<std::uint64_t> expected_entries, std::optional<double> deadline_seconds) {
+    if (!tell && !deadline_seconds) return;
+    thread_ = std::jthread([=, &walker](const std::stop_token& ending) {
       auto began = std::chrono::steady_clock::now();
       std::mutex mutex;
       std::condition_variable_any never;
@@ -192,7 +193,9 @@ class Ticker {
                              [&] { return ending.stop_requested(); })) {
         walk::Counts counts = walker.counts();
         std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - began;
-        tell({counts.entries, counts.directories, counts.errors, elapsed.count(), expected_entries});
+        if (deadline_seconds && elapsed.count() >= *deadline_seconds) walker.end();
+        if (tell)
+          tell({counts.entries, counts.directories, counts.errors, elapsed.count(), expected_entries});
       }
     });
   }
@@ -201,7 +204,7 @@ class Ticker {
   std::jthread thread_;
 };
 
-/// Walks the tree into the partial snapshot; false when stopped.
+/// Walks the tree into the partial snapshot; false when stopped and nothing is to be published.
 bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
                const snapshot::PartialSnapshot& partial, snapshot::SnapshotWriter& writer,
                std::optional<std::uint64_t> expected_entries, const std::atomic<bool>& stop, Result& result) {
@@ -229,10 +232,16 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   options.output_device = partial.device();
   options.output_inode = partial.inode();
   walk::Walker walker(options, mounts, sink_pointers, stop);
-  Ticker ticker(walker, request.on_progress, expected_entries);
-  bool finished = walker.run(std::move(root.descriptor), root.stat, token_of({0, 0}));
+  bool finished;
+  {
+    Ticker ticker(walker, request.on_progress, expected_entries, request.deadline_seconds);
+    finished = walker.run(std::move(root.descriptor), root.stat, token_of({0, 0}));
+  }
   result.workers_changes = walker.workers_changes();
-  return finished;
+  if (finished || (stop.load() && !request.publish_when_stopped)) return finished;
+  walker.settle();
+  result.incomplete = true;
+  return true;
 }
 
 /// The user may want to make room first, rather than learn of a full disk hours later.
@@ -258,12 +267,14 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
   result.stopped = !walk_into(request, root, mounts, partial, writer, expected, stop, result);
   if (result.stopped) return;
   manifest.end = now(CLOCK_REALTIME);
+  manifest.complete = !result.incomplete;
   result.manifest = writer.finish(std::move(manifest), request.threads);
-  result.stopped = stop.load();
+  result.stopped = stop.load() && !request.publish_when_stopped;
   if (result.stopped) return;
   if (request.mode) partial.open_to(*request.mode);
   partial.publish(destination.name);
-  if (destination.store_name) destination.store_name->update_latest(destination.name);
+  // What follows `latest` wants all of the tree.
+  if (destination.store_name && !result.incomplete) destination.store_name->update_latest(destination.name);
   result.snapshot_path = destination.path();
 }
 

@@ -34,6 +34,10 @@ struct Request {
   walk::Filter filter;     // what is left out by name
   bool exclude_caches = false;
   std::optional<std::uint32_t> depth_max;
+  /// Seconds from the start after which the walk ends, and what there is, is published.
+  std::optional<double> deadline_seconds;
+  /// When `stop` becomes true, too, what there is, is published.
+  bool publish_when_stopped = false;
   /// How these were asked for: further options for the manifest, by long name.
   std::map<std::string, std::string> options;
   /// Called from a thread of its own, about ten times a second, while the tree is walked; may be empty.
@@ -48,8 +52,9 @@ struct Result {
   std::string snapshot_path;
   double seconds = 0;  // from the start to the publication
   std::vector<walk::Walker::WorkersChange> workers_changes;
-  bool stopped = false;  // nothing was published
-  std::string refusal;   // why nothing was done, where no errno tells; empty otherwise
+  bool incomplete = false;  // published, but the walk ended before it had reached everything
+  bool stopped = false;     // nothing was published
+  std::string refusal;      // why nothing was done, where no errno tells; empty otherwise
 
   /// Something could not be read, and is listed in the snapshot.
   bool has_errors() const noexcept { return manifest.totals.errors > 0; }

@@ -45,6 +45,8 @@ std::uint16_t state_of(const walk::Outcome& outcome) noexcept {
       return format::state_partial;
     case walk::Listed::vanished:
       return format::state_vanished;
+    case walk::Listed::not_reached:
+      return format::state_not_reached;
     case walk::Listed::not_entered:
       return state_of(outcome.not_entered);
   }

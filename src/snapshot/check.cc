@@ -153,6 +153,8 @@ class ManifestPass {
   }
 
   void check_unread() {
+    if (manifest_.complete && manifest_.unread.count(format::state_not_reached) != 0)
+      wrong("/complete", rule::manifest_totals, "although directories were not reached");
     if (manifest_.unread != sums_.unread)
       wrong("/unread", rule::manifest_totals, "are not the counts of the directories by state");
   }

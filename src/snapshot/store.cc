@@ -174,11 +174,16 @@ std::optional<StoreName::Origin> StoreName::origin() const {
   std::vector<std::string> times = list_directory(directory_.get());
   std::sort(times.begin(), times.end(),
             [](const std::string& a, const std::string& b) { return time_name_before(b, a); });
-  for (const std::string& time : times)
-    if (time[0] != '.' && time != latest_name)
-      if (auto manifest = manifest_of(directory_.get(), time))
-        return Origin{manifest->host, manifest->root, manifest->totals.entries};
-  return std::nullopt;
+  std::optional<Origin> newest;
+  for (const std::string& time : times) {
+    if (time[0] == '.' || time == latest_name) continue;
+    auto manifest = manifest_of(directory_.get(), time);
+    if (!manifest) continue;
+    // How many entries to expect, a complete one says.
+    if (manifest->complete) return Origin{manifest->host, manifest->root, manifest->totals.entries};
+    if (!newest) newest = Origin{manifest->host, manifest->root, manifest->totals.entries};
+  }
+  return newest;
 }
 
 std::uint32_t StoreName::take_slot() {

@@ -85,15 +85,39 @@ Walker::Walker(Options options, MountTable& mounts, std::vector<Sink*> sinks, co
 Walker::~Walker() {
   // A walk that was stopped leaves directories in flight: each waits for subdirectories that nobody will
   // read.
+  unwind([](Token) {}, [](Token) {});
+}
+
+/// Takes the directories that nobody read, and those in flight that have waited for them.
+template <class Unread, class Finished>
+void Walker::unwind(Unread unread, Finished finished) {
   for (const Range& range : shared_->queues.left_over()) {
     Node* node = range.node;
-    std::uint32_t unread = range.end - range.begin;
-    while (node != nullptr && node->unfinished.fetch_sub(unread, std::memory_order_acq_rel) == unread) {
-      std::unique_ptr<Node> done(node);
-      node = done->parent;
-      unread = 1;
+    for (std::uint32_t position = range.begin; position < range.end; ++position)
+      unread(node->pending[position].token);
+    std::uint32_t done = range.end - range.begin;
+    while (node != nullptr && node->unfinished.fetch_sub(done, std::memory_order_acq_rel) == done) {
+      std::unique_ptr<Node> last(node);
+      finished(last->token);
+      node = last->parent;
+      done = 1;
     }
   }
+}
+
+void Walker::end() noexcept {
+  shared_->ended.store(true, std::memory_order_relaxed);
+  shared_->queues.close();
+}
+
+void Walker::settle() {
+  Sink& sink = *shared_->sinks[0];
+  unwind(
+      [&](Token token) {
+        sink.not_listed(token, {Listed::not_reached, NotEntered::none, 0, Call::none, {}, {}, false, 0});
+        sink.finish(token);
+      },
+      [&](Token token) { sink.finish(token); });
 }
 
 void Walker::start_worker(std::vector<std::jthread>& threads) {

@@ -42,7 +42,8 @@ enum class NotEntered {
 };
 
 /// How the listing of a directory ended.
-enum class Listed { whole, failed, partial, vanished, not_entered };
+/// `not_reached`: the walk ended before it came to it.
+enum class Listed { whole, failed, partial, vanished, not_entered, not_reached };
 
 /// The call that failed.
 enum class Call { none, openat, getdents64 };
@@ -138,6 +139,12 @@ class Walker {
 
   Counts counts() const noexcept;
 
+  /// Ends the walk soon, as `stop` does. Any thread.
+  void end() noexcept;
+  /// After run() has returned false: hands what was not reached over as such, to the first sink, and finishes
+  /// every directory above it. The tree is then whole, if not complete.
+  void settle();
+
   /// How the number of workers changed, the first being what it started with. After run().
   struct WorkersChange {
     double seconds;  // since the start
@@ -148,6 +155,8 @@ class Walker {
  private:
   friend class Worker;
   struct Shared;
+  template <class Unread, class Finished>
+  void unwind(Unread unread, Finished finished);
   void govern(std::vector<std::jthread>& threads);
   void start_worker(std::vector<std::jthread>& threads);
   template <class Task>

@@ -51,6 +51,7 @@ struct Walker::Shared {
   std::vector<std::unique_ptr<Counters>> counters;
   std::atomic<bool> finished{false};   // the root is
   std::atomic<bool> cut_short{false};  // a directory was, because the walk was ending
+  std::atomic<bool> ended{false};      // by Walker::end()
   std::atomic<bool> failed{false};     // a sink threw: failure says what
   std::mutex failure_mutex;            // failure
   std::exception_ptr failure;
@@ -61,7 +62,8 @@ struct Walker::Shared {
   void fail(std::exception_ptr reason);
   /// No more directories are to be begun.
   bool ending() const noexcept {
-    return stop.load(std::memory_order_relaxed) || failed.load(std::memory_order_relaxed);
+    return stop.load(std::memory_order_relaxed) || failed.load(std::memory_order_relaxed) ||
+           ended.load(std::memory_order_relaxed);
   }
 };
 

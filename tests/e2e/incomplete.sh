@@ -1,0 +1,61 @@
+#!/bin/bash
+# Proves that a scan which ends early keeps what it has where that is asked for: the snapshot is whole by every
+# rule, says that it is incomplete, marks what was not reached, and all programs say so; `latest` stays where it
+# was; without being asked nothing is published.
+# SPDX-License-Identifier: MIT
+. "$(dirname "$0")/lib.sh"
+enter_namespace "$@"
+begin "a scan that ends early"
+
+mkdir "$work/tree" "$work/store"
+for top in 1 2 3 4 5 6 7 8; do
+  mkdir -p "$work/tree/$top"/{a,b,c}/{x,y}
+  for directory in "$work/tree/$top"/{,a,b,c,a/x,b/y}; do seq -f "$directory/f%g" 1 20 | xargs touch; done
+done
+all=$(find "$work/tree" -printf x | wc -c)
+
+# early WHAT JOBS SNAPSHOT: has the marks of an incomplete scan.
+early() {
+  local what=$1 snapshot=$2
+  holds "$what: the manifest says so" grep -q '"complete": false' "$snapshot/manifest.json"
+  holds "$what: directories are counted as not reached" grep -q '"not_reached": [1-9]' "$snapshot/manifest.json"
+  run "$check_program" "$snapshot"
+  expect "$what: pwalk-check" 0
+  entries=$("$dump_program" --printf 'x' "$snapshot" 2>"$work/err" | wc -c)
+  holds "$what: some of $all entries ($entries)" [ "$entries" -gt 1 -a "$entries" -lt "$all" ]
+  holds "$what: pwalk-dump says so" grep -q incomplete "$work/err"
+  run "$du_program" -s "$snapshot"
+  holds "$what: pwalk-du says so" grep -q incomplete "$work/err"
+}
+
+for jobs in 1 4; do
+  run "$scan_program" -j "$jobs" --rate 200 --deadline 1 -o "$work/deadline.$jobs" "$work/tree"
+  expect "--deadline, -j $jobs: status" 1 "incomplete"
+  early "--deadline, -j $jobs" "$work/deadline.$jobs"
+  "$scan_program" -j "$jobs" --rate 200 --on-interrupt publish -o "$work/interrupt.$jobs" "$work/tree" 2>"$work/err" &
+  process=$!
+  sleep 1
+  kill -TERM "$process"
+  status=0
+  wait "$process" || status=$?
+  expect "--on-interrupt publish, -j $jobs: status" 1 "incomplete"
+  early "--on-interrupt publish, -j $jobs" "$work/interrupt.$jobs"
+done
+
+run "$scan_program" -S "$work/store" -n tree "$work/tree"
+expect "a complete one into the store" 0
+latest=$(readlink "$work/store/tree/latest")
+run "$scan_program" -S "$work/store" -n tree --rate 200 --deadline 1s "$work/tree"
+expect "an incomplete one into the store" 1
+holds "latest stays at the complete one" [ "$(readlink "$work/store/tree/latest")" = "$latest" ]
+holds "both are there" [ "$(find "$work/store/tree" -name manifest.json | wc -l)" = 2 ]
+run "$scan_program" --deadline 1h -o "$work/in.time" "$work/tree"
+expect "a deadline that is not met is none" 0
+holds "and the snapshot is complete" grep -q '"complete": true' "$work/in.time/manifest.json"
+for wrong in 0 x 1y -1 1.5 s; do
+  run "$scan_program" "--deadline=$wrong" -o "$work/wrong" "$work/tree"
+  expect "--deadline $wrong is refused" 2 "not a duration"
+done
+run "$scan_program" --on-interrupt=perhaps -o "$work/wrong" "$work/tree"
+expect "--on-interrupt=perhaps is refused" 2 "publish or discard"
+finish
