@@ -177,8 +177,7 @@ walk::Child root_child(const Root& root, std::string& target) {
   return child;
 }
 
-/// Tells how far the walk is, from a thread of its own, for as long as it lives.
-/// and ends it at its deadline.
+/// Tells how far the walk is, from a thread of its own, for as long as it lives, and ends it at its deadline.
 class Ticker {
  public:
   Ticker(walk::Walker& walker, const std::function<void(const Progress&)>& tell,

@@ -183,6 +183,13 @@ std::vector<Case> manifest_cases() {
                     [](Manifest& manifest) { std::swap(manifest.errors[0], manifest.errors[1]); }),
       manifest_case("manifest_unread_count", "M6", "",
                     [](Manifest& manifest) { manifest.unread[format::state_excluded_depth] = 1; }),
+      {"manifest_complete_but_not_reached", "M6 T3 T4", "",
+       [](SnapshotEditor& editor) {
+         editor.change_directory("excluded",
+                                 [](Directory& directory) { directory.state = format::state_not_reached; });
+         editor.manifest().unread[format::state_not_reached] = 1;
+         editor.manifest().unread.erase(format::state_excluded_other_file_system);
+       }},
       manifest_case("manifest_inode_range", "M7", "",
                     [](Manifest& manifest) { manifest.devices[0].inode_max += 1; }),
       manifest_case("manifest_device_twice", "M7", "",
