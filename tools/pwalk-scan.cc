@@ -21,6 +21,7 @@
 #include "report/error_list.h"
 #include "scan/gentle.h"
 #include "scan/scan.h"
+#include "scan/supervise.h"
 #include "scan_filters.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/store.h"
@@ -31,18 +32,16 @@ constexpr char program[] = "pwalk-scan";
 constexpr unsigned threads_limit = 4096;
 constexpr std::size_t errors_shown = 20;
 
-std::atomic<bool> stop_requested{false};
-std::atomic<int> stop_signal{0};
-
-std::atomic<bool> status_requested{false};
+pwalk::scan::Orders own_orders;
+pwalk::scan::Orders* orders = &own_orders;  // set before signals are handled
 
 void on_status(int) {
-  status_requested.store(true);
+  orders->tell_progress.store(true);
 }
 
 void on_stop(int signal_number) {
-  stop_signal.store(signal_number);
-  stop_requested.store(true);
+  orders->stop_signal.store(signal_number);
+  orders->stop.store(true);
 }
 
 /// The first SIGINT or SIGTERM ends the scan cleanly, the second one at once. One that was ignored when the
@@ -120,7 +119,7 @@ class ProgressDisplay {
       : redraw_(redraw), interval_seconds_(interval_seconds) {}
 
   void show(const pwalk::scan::Progress& progress) {
-    bool asked = status_requested.exchange(false);
+    bool asked = orders->tell_progress.exchange(false);
     bool due = interval_seconds_ != 0 && progress.seconds >= next_line_;
     if (due) next_line_ = progress.seconds + interval_seconds_;
     std::string line = pwalk::scan::progress_line(progress);
@@ -198,24 +197,12 @@ void report_json(const pwalk::scan::Result& result) {
 
 /// Seconds of a number with s, m, h or d behind it, or nothing.
 std::optional<double> parse_duration(std::string_view text) {
+  constexpr std::string_view units = "smhd";
+  constexpr double seconds[] = {1, 60, 3600, 86400};
   double unit = 1;
-  if (!text.empty()) {
-    switch (text.back()) {
-      case 'd':
-        unit *= 24;
-        [[fallthrough]];
-      case 'h':
-        unit *= 60;
-        [[fallthrough]];
-      case 'm':
-        unit *= 60;
-        [[fallthrough]];
-      case 's':
-        text.remove_suffix(1);
-        break;
-      default:
-        break;
-    }
+  if (std::size_t at = text.empty() ? units.npos : units.find(text.back()); at != units.npos) {
+    unit = seconds[at];
+    text.remove_suffix(1);
   }
   auto number = pwalk::parse_unsigned(text);
   if (!number || *number == 0) return std::nullopt;
@@ -242,6 +229,66 @@ std::string parse_gentle(pwalk::scan::Request& request, const std::string* rate,
   return "";
 }
 
+/// What the user wants to be told.
+struct Telling {
+  bool quiet = false;
+  bool verbose = false;
+  bool summary_json = false;
+  bool ignore_errors = false;
+  bool redraw = false;  // the line of progress
+  unsigned line_seconds = 0;
+};
+
+/// Scans and tells; the exit status.
+int scan(pwalk::scan::Request& request, const Telling& telling) {
+  ProgressDisplay display(telling.redraw, telling.line_seconds);
+  request.on_progress = [&](const pwalk::scan::Progress& progress) {
+    orders->walking.store(true);
+    display.show(progress);
+  };
+  request.on_warning = [](const std::string& warning) { pwalk::print_message(program, warning); };
+  pwalk::scan::Result result;
+  try {
+    result = pwalk::scan::run(request, orders->stop);
+  } catch (...) {
+    display.finish();
+    throw;
+  }
+  display.finish();
+  if (!result.refusal.empty()) {
+    pwalk::print_message(program, result.refusal);
+    return pwalk::status_trouble;
+  }
+  if (result.stopped) {
+    pwalk::print_message(program, "stopped, nothing was published");
+    return 128 + orders->stop_signal.load();
+  }
+  report(result, telling.quiet);
+  if (telling.verbose) report_workers(result);
+  if (telling.summary_json) report_json(result);
+  if (result.incomplete) return 1;
+  return result.has_errors() && !telling.ignore_errors ? 1 : 0;
+}
+
+/// The same in a process that this one need not wait for, should it be unable to end.
+int scan_supervised(pwalk::scan::Request& request, const Telling& telling) {
+  using pwalk::scan::Supervised;
+  constexpr double start_seconds = 2;  // for all that comes before the root is asked
+  auto job = [&] { return pwalk::run_program(program, [&] { return scan(request, telling); }); };
+  Supervised end = pwalk::scan::supervise(job, *orders, request.timeout_seconds + start_seconds);
+  if (end.end == Supervised::End::no_answer) {
+    pwalk::print_message(program, fmt::format("cannot read '{}': no answer for {} seconds",
+                                              pwalk::printable(request.root), request.timeout_seconds));
+    return pwalk::status_trouble;
+  }
+  if (end.end == Supervised::End::died) {
+    pwalk::print_message(program, end.status != 0 ? fmt::format("the scan was ended by signal {}", end.status)
+                                                  : std::string("the scan ended without telling how"));
+    return pwalk::status_trouble;
+  }
+  return end.status;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Walks the file system below ROOT in parallel and writes a snapshot of it.");
   pwalk::add_standard_options(app, program);
@@ -263,6 +310,11 @@ int run(int argc, char** argv) {
   bool nice = false;
   std::string deadline;
   std::string on_interrupt = "discard";
+  std::string timeout;
+  app.add_option(
+         "--timeout", timeout,
+         "Give a directory up when a call for it has not been answered for so many seconds, and scan on")
+      ->type_name("SECONDS");
   app.add_option("--deadline", deadline,
                  "End after this time (90, 30m, 10h, 2d) and publish what there is, marked as incomplete")
       ->type_name("DURATION");
@@ -353,6 +405,14 @@ int run(int argc, char** argv) {
   if (on_interrupt != "publish" && on_interrupt != "discard")
     return usage_error("--on-interrupt '" + pwalk::printable(on_interrupt) + "': it is publish or discard");
   request.publish_when_stopped = on_interrupt == "publish";
+  if (app.count("--timeout") != 0) {
+    request.timeout_seconds = parse_duration(timeout).value_or(0);
+    if (request.timeout_seconds == 0)
+      return usage_error("--timeout '" + pwalk::printable(timeout) +
+                         "': not a duration: a number of seconds, or one with s, m, h or d behind it");
+    request.options["timeout"] = timeout;
+    orders = &pwalk::scan::shared_orders();
+  }
   if (!depth_max.empty()) {
     auto depth = pwalk::parse_unsigned(depth_max);
     if (!depth || *depth > std::numeric_limits<std::uint32_t>::max())
@@ -377,35 +437,18 @@ int run(int argc, char** argv) {
 
   handle_signals();
   ::umask(0077);
-  bool terminal = ::isatty(STDERR_FILENO) == 1;
-  bool silent = quiet || no_progress;
-  ProgressDisplay display(terminal && !silent, terminal || silent ? 0 : progress_seconds);
-  request.on_progress = [&](const pwalk::scan::Progress& progress) { display.show(progress); };
-  request.on_warning = [](const std::string& warning) { pwalk::print_message(program, warning); };
   if (nice)
     if (std::string refused = pwalk::scan::take_what_others_leave(); !refused.empty())
       pwalk::print_message(program, "warning: --nice: " + refused);
-  pwalk::scan::Result result;
-  try {
-    result = pwalk::scan::run(request, stop_requested);
-  } catch (...) {
-    display.finish();
-    throw;
-  }
-  display.finish();
-  if (!result.refusal.empty()) {
-    pwalk::print_message(program, result.refusal);
-    return pwalk::status_trouble;
-  }
-  if (result.stopped) {
-    pwalk::print_message(program, "stopped, nothing was published");
-    return 128 + stop_signal.load();
-  }
-  report(result, quiet);
-  if (verbose) report_workers(result);
-  if (!summary.empty()) report_json(result);
-  if (result.incomplete) return 1;
-  return result.has_errors() && errors.empty() ? 1 : 0;
+  Telling telling;
+  telling.quiet = quiet;
+  telling.verbose = verbose;
+  telling.summary_json = !summary.empty();
+  telling.ignore_errors = !errors.empty();
+  telling.redraw = ::isatty(STDERR_FILENO) == 1 && !quiet && !no_progress;
+  telling.line_seconds = telling.redraw || quiet || no_progress ? 0 : progress_seconds;
+  if (request.timeout_seconds == 0) return scan(request, telling);
+  return scan_supervised(request, telling);
 }
 
 }  // namespace

@@ -225,6 +225,7 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   options.one_file_system = request.one_file_system;
   options.rate = request.rate;
   options.stat_sync = request.stat_sync;
+  options.patience_seconds = request.timeout_seconds;
   if (!request.filter.empty()) options.filter = &request.filter;
   options.exclude_caches = request.exclude_caches;
   if (request.depth_max) options.depth_max = *request.depth_max;

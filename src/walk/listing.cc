@@ -42,7 +42,7 @@ unsigned char* Listing::room() {
   return buffers_[buffer_].bytes.get() + buffers_[buffer_].used;
 }
 
-int Listing::read(int descriptor) {
+int Listing::read(int descriptor, Seat& seat) {
   // What a giant directory needed is not kept for the small ones after it.
   if (buffers_.size() > 64) {
     buffers_.resize(1);
@@ -55,7 +55,7 @@ int Listing::read(int descriptor) {
   own_inode_ = 0;
   for (;;) {
     unsigned char* begin = room();
-    long got = ::syscall(SYS_getdents64, descriptor, begin, read_bytes);
+    long got = seat.call([=] { return ::syscall(SYS_getdents64, descriptor, begin, read_bytes); });
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno;
     if (got == 0) return 0;

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "walk/seat.h"
+
 namespace pwalk::walk {
 
 /// One name in the listing's buffers.
@@ -25,7 +27,7 @@ class Listing {
  public:
   /// Reads all names of the directory open as `descriptor` (`.` and `..` left out); returns 0 or the errno
   /// with which getdents64 failed, names read before it being there.
-  int read(int descriptor);
+  int read(int descriptor, Seat& seat);
 
   std::vector<Listed64>& names() noexcept { return names_; }
   /// Inode number that the directory itself listed as `.`; 0 where it lists none.

@@ -30,11 +30,16 @@ class SharedStats {
   const StatWork& work() const noexcept { return work_; }
   /// The next portion; false when all are taken.
   bool take(std::uint32_t& begin, std::uint32_t& end) noexcept;
-  bool exhausted() const noexcept { return next_.load(std::memory_order_relaxed) >= work_.count; }
+  bool exhausted() const noexcept {
+    return next_.load(std::memory_order_relaxed) >= work_.count || gave_up_.load(std::memory_order_relaxed);
+  }
+  /// A call never answered: nothing more is to be taken.
+  void give_up() noexcept { gave_up_.store(true, std::memory_order_relaxed); }
 
  private:
   StatWork work_;
   std::uint32_t portion_;
+  std::atomic<bool> gave_up_{false};
   alignas(128) std::atomic<std::uint32_t> next_{0};
   friend class Queues;
   alignas(128) std::atomic<unsigned> helpers_{0};  // changed under the queues' lock

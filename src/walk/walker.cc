@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "walk/crew.h"
 #include "walk/governor.h"
 #include "walk/worker.h"
 
@@ -68,24 +69,16 @@ void Walker::Shared::fail(std::exception_ptr reason) {
   queues.close();
 }
 
-/// Makes a worker and lets `task` use it; without memory for one the walk fails.
-template <class Task>
-void Walker::work(Shared& shared, unsigned number, Task task) {
-  try {
-    Worker worker(shared, number);
-    task(worker);
-  } catch (...) {
-    shared.fail(std::current_exception());
-  }
-}
-
 Walker::Walker(Options options, MountTable& mounts, std::vector<Sink*> sinks, const std::atomic<bool>& stop)
-    : shared_(std::make_unique<Shared>(options, mounts, std::move(sinks), stop)) {}
+    : shared_(std::make_unique<Shared>(options, mounts, std::move(sinks), stop)),
+      crew_(std::make_unique<Crew>()) {}
 
 Walker::~Walker() {
   // A walk that was stopped leaves directories in flight: each waits for subdirectories that nobody will
   // read.
   unwind([](Token) {}, [](Token) {});
+  // Should a call that was given up ever answer, it must find what it writes to.
+  if (abandoned_ != 0) static_cast<void>(shared_.release());
 }
 
 /// Takes the directories that nobody read, and those in flight that have waited for them.
@@ -120,14 +113,13 @@ void Walker::settle() {
       [&](Token token) { sink.finish(token); });
 }
 
-void Walker::start_worker(std::vector<std::jthread>& threads) {
-  auto number = static_cast<unsigned>(threads.size()) + 1;
-  threads.emplace_back(
-      [&shared = *shared_, number] { work(shared, number, [](Worker& worker) { worker.run(); }); });
+void Walker::start_worker() {
+  enlist(shared_->started, [](Worker& worker) { worker.run(); });
+  ++shared_->started;
 }
 
 /// Until the walk ends: looks every few milliseconds at what the workers do, and changes their number.
-void Walker::govern(std::vector<std::jthread>& threads) {
+void Walker::govern() {
   using Clock = std::chrono::steady_clock;
   Shared& shared = *shared_;
   Governor governor(shared.options.workers, shared.options.workers_max);
@@ -162,10 +154,10 @@ void Walker::govern(std::vector<std::jthread>& threads) {
     unsigned workers = governor.judge(sample);
     if (workers == before) continue;
     shared.workers_changes.push_back({std::chrono::duration<double>(now.time - first.time).count(), workers});
-    shared.share_descriptors(std::max<unsigned>(workers, static_cast<unsigned>(threads.size()) + 1));
+    shared.share_descriptors(std::max(workers, shared.started));
     shared.queues.set_active(workers);
     try {
-      while (threads.size() + 1 < workers) start_worker(threads);
+      while (shared.started < workers) start_worker();
     } catch (const std::exception&) {
       return;  // the system allows no more threads: those that there are walk the tree
     }
@@ -176,19 +168,24 @@ bool Walker::run(Fd root, const struct statx& stat, Token token) {
   Shared& shared = *shared_;
   shared.root_device = device_of(stat);
   {
-    std::vector<std::jthread> threads;
-    threads.reserve(std::max(shared.options.workers, shared.options.workers_max));
+    bool watched = shared.options.patience_seconds > 0;
+    auto begin = [&](Worker& worker) { worker.run_from_root(std::move(root), stat, token); };
     std::jthread governor;
+    shared.started = 1;
+    if (watched) enlist(0, begin);  // this thread watches: it must never be in a call that may not answer
     try {
-      while (threads.size() + 1 < shared.options.workers) start_worker(threads);
-      if (shared.options.workers_max > shared.options.workers)
-        governor = std::jthread([&] { govern(threads); });
+      while (shared.started < shared.options.workers) start_worker();
+      if (shared.options.workers_max > shared.options.workers) governor = std::jthread([this] { govern(); });
     } catch (const std::system_error&) {
       // The system allows no more threads: those that there are walk the tree as well, and nobody is left
       // waiting for work.
     }
-    work(shared, 0, [&](Worker& worker) { worker.run_from_root(std::move(root), stat, token); });
-    if (governor.joinable()) governor.join();  // before what it adds to goes
+    if (watched)
+      watch();
+    else
+      work(shared, 0, begin);
+    if (governor.joinable()) governor.join();  // it may still have added workers
+    crew_->members.clear();
   }
   if (shared.failure) std::rethrow_exception(shared.failure);
   return shared.finished.load(std::memory_order_acquire) && !shared.cut_short.load(std::memory_order_relaxed);

@@ -16,7 +16,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "base/fd.h"
@@ -25,6 +24,7 @@
 namespace pwalk::walk {
 
 class Filter;
+class Worker;
 
 /// Why a directory is not entered although it could be.
 enum class NotEntered {
@@ -113,6 +113,9 @@ struct Options {
   std::uint32_t depth_max = std::numeric_limits<std::uint32_t>::max();
   std::uint64_t rate = 0;  // entries a second that are looked at, over all workers; 0: as many as can be
   int stat_sync = 0;       // AT_STATX_SYNC_AS_STAT, AT_STATX_DONT_SYNC or AT_STATX_FORCE_SYNC
+  /// Seconds after which a call that has not answered is given up together with the rest of its directory and
+  /// the thread that made it; 0: never. A process with such a thread may be unable to exit.
+  double patience_seconds = 0;
   /// A directory that is not entered: the scan's own output.
   std::uint64_t output_device = 0;  // makedev's number
   std::uint64_t output_inode = 0;
@@ -145,6 +148,9 @@ class Walker {
   /// every directory above it. The tree is then whole, if not complete.
   void settle();
 
+  /// Threads that were given up in a call that never answered: they stay, and what they use stays with them.
+  unsigned abandoned() const noexcept { return abandoned_; }
+
   /// How the number of workers changed, the first being what it started with. After run().
   struct WorkersChange {
     double seconds;  // since the start
@@ -157,11 +163,18 @@ class Walker {
   struct Shared;
   template <class Unread, class Finished>
   void unwind(Unread unread, Finished finished);
-  void govern(std::vector<std::jthread>& threads);
-  void start_worker(std::vector<std::jthread>& threads);
+  struct Crew;
+  void govern();
+  void start_worker();
+  template <class Task>
+  void enlist(unsigned number, Task task);
+  void watch();
+  void replace(unsigned number, Worker& stuck);
   template <class Task>
   static void work(Shared& shared, unsigned number, Task task);
   std::unique_ptr<Shared> shared_;
+  std::unique_ptr<Crew> crew_;
+  unsigned abandoned_ = 0;
 };
 
 /// statx with everything that the walk asks for: AT_SYMLINK_NOFOLLOW (unless `name` is empty, then the

@@ -44,6 +44,7 @@ Worker::Worker(Walker::Shared& shared, unsigned number)
       number_(number),
       sink_(*shared.sinks[number]),
       counters_(*shared.counters[number]),
+      seat_(shared.options.patience_seconds > 0),
       stats_(new struct statx[stats_at_once]),
       stat_errors_(stats_at_once),
       target_(target_bytes) {}
@@ -55,7 +56,8 @@ void Worker::run_from_root(Fd root, const struct statx& stat, Token token) {
       complete(token, nullptr);
       return;
     }
-    read_directory({}, 0, token, {std::move(root), identity_of(stat), true, {}});
+    opened_ = {std::move(root), identity_of(stat), true, {}};
+    read_directory({}, 0, token);
   } catch (...) {
     shared_.fail(std::current_exception());
     return;
@@ -92,18 +94,71 @@ void Worker::work(Task task) {
     shared_.fail(std::current_exception());
     if (!completing_) shared_.queues.push(number_, {task.node, task.position, task.position + 1});
   }
+  opened_.descriptor = Fd();
+  stage_ = Stage::idle;
+}
+
+/// What is left of a directory after a call that never answered: no more calls are made.
+void Worker::conclude() {
+  seat_.close();
+  in_hand_ = {};
+  if (offered_ != nullptr) {
+    offered_->give_up();
+    shared_.queues.withdraw(*offered_);
+  }
+  switch (stage_) {
+    case Stage::idle:
+      return;
+    case Stage::helping:
+      // Who offered it finds names that nobody has looked at.
+      helped_->give_up();
+      shared_.queues.leave(*helped_);
+      return;
+    case Stage::opening:
+      opened_one_of(task_.node);
+      [[fallthrough]];
+    case Stage::opened:
+      report_unlisted(token_, {Listed::failed, NotEntered::none, ETIMEDOUT, Call::openat, {}, {}, false, 0});
+      complete(token_, task_.node);
+      return;
+    case Stage::listing:
+      take_listing(ETIMEDOUT);
+      return;
+    case Stage::looking:
+      hand_over_listing();
+      return;
+    case Stage::handing_over:
+      end_directory(hand_over_rest());
+      return;
+  }
+}
+
+void Worker::take_over(Worker& stuck) {
+  completing_ = stuck.completing_ = false;
+  try {
+    stuck.conclude();
+    in_hand_ = stuck.in_hand_;
+  } catch (...) {
+    shared_.fail(std::current_exception());
+    if (!stuck.completing_ && stuck.task_.node != nullptr)
+      shared_.queues.push(number_, {stuck.task_.node, stuck.task_.position, stuck.task_.position + 1});
+  }
+  run();
 }
 
 void Worker::visit(Task task) {
-  const Pending& subdirectory = task.node->pending[task.position];
-  Opened opened = open_pending(task);
+  task_ = task;
+  token_ = task.node->pending[task.position].token;
+  stage_ = Stage::opening;
+  opened_ = open_pending(task);
+  stage_ = Stage::opened;
   opened_one_of(task.node);
-  if (opened.outcome.listed != Listed::whole) {
-    report_unlisted(subdirectory.token, opened.outcome);
-    complete(subdirectory.token, task.node);
+  if (opened_.outcome.listed != Listed::whole) {
+    report_unlisted(token_, opened_.outcome);
+    complete(token_, task.node);
     return;
   }
-  read_directory(task, task.node->depth + 1, subdirectory.token, std::move(opened));
+  read_directory(task, task.node->depth + 1, token_);
 }
 
 // ---- reading --------------------------------------------------------------------------------------------
@@ -133,89 +188,120 @@ NotEntered Worker::classify(const struct statx& stat, bool other_mount) {
   return NotEntered::none;
 }
 
-/// Reads the directory of `task` (the root's node is nullptr).
-void Worker::read_directory(Task task, std::uint32_t depth, Token token, Opened opened) {
-  Node* parent = task.node;
-  const Fd& descriptor = opened.descriptor;
+/// Reads the directory of `task` (the root's node is nullptr), which is open as `opened_`.
+void Worker::read_directory(Task task, std::uint32_t depth, Token token) {
+  task_ = task;
+  token_ = token;
   depth_ = depth;
+  outcome_ = {};
   pending_.clear();
   pending_names_.clear();
   other_mounts_.clear();
   cut_short_ = false;
+  gave_up_ = false;
+  offered_ = nullptr;
+  begun_ = 0;
+  handed_over_ = 0;
+  stage_ = Stage::listing;
+  read_acl(opened_.descriptor.get());
+  take_listing(listing_.read(opened_.descriptor.get(), seat_));
+}
 
-  Outcome outcome;
-  read_acl(descriptor.get(), outcome);
-  int error = listing_.read(descriptor.get());
-  if (!opened.verified && listing_.own_inode() != opened.identity.inode) {
-    verify(task, opened);
-    if (opened.outcome.listed != Listed::whole) {
-      report_unlisted(token, opened.outcome);
-      complete(token, parent);
+/// The directory has been listed, until `error` if that is not 0: looks at what was listed.
+void Worker::take_listing(int error) {
+  Node* parent = task_.node;
+  int descriptor = opened_.descriptor.get();
+  if (!opened_.verified && listing_.own_inode() != opened_.identity.inode) {
+    if (seat_.closed())
+      opened_.outcome = {Listed::failed, NotEntered::none, error, Call::getdents64, {}, {}, false, 0};
+    else
+      verify(task_, opened_);
+    if (opened_.outcome.listed != Listed::whole) {
+      report_unlisted(token_, opened_.outcome);
+      complete(token_, parent);
       return;
     }
   }
   parent_ = parent;
-  identity_ = opened.identity;
+  identity_ = opened_.identity;
   if (error == ENOENT && parent != nullptr) {
     // Removed since it was opened, so it was empty: what may have been listed before is gone too.
-    outcome = {Listed::vanished, NotEntered::none, error, Call::none, {}, {}, false, 0};
-    sink_.not_listed(token, outcome);
-    complete(token, parent);
+    outcome_ = {Listed::vanished, NotEntered::none, error, Call::none, {}, {}, false, 0};
+    sink_.not_listed(token_, outcome_);
+    complete(token_, parent);
     return;
   }
-  if (shared_.options.exclude_caches && parent != nullptr && is_cache(descriptor.get())) {
-    sink_.not_listed(token,
+  if (shared_.options.exclude_caches && parent != nullptr && is_cache(descriptor)) {
+    sink_.not_listed(token_,
                      {Listed::not_entered, NotEntered::cache_directory, 0, Call::none, {}, {}, false, 0});
-    complete(token, parent);
+    complete(token_, parent);
     return;
   }
-  if (shared_.options.filter != nullptr) find_path(task);
+  if (shared_.options.filter != nullptr) find_path(task_);
   if (error != 0) {
-    outcome.listed = listing_.names().empty() ? Listed::failed : Listed::partial;
-    outcome.error = error;
-    outcome.call = Call::getdents64;
+    outcome_.listed = listing_.names().empty() ? Listed::failed : Listed::partial;
+    outcome_.error = error;
+    outcome_.call = Call::getdents64;
   }
   std::size_t names = listing_.names().size();
-  if (names <= stats_at_once)
-    stat_names({descriptor.get(), listing_.names().data(), stats_.get(), stat_errors_.data(),
-                static_cast<std::uint32_t>(names)});
+  if (names <= stats_at_once) {
+    if (seat_.watched()) std::fill_n(stat_errors_.begin(), names, not_answered);
+    begun_ = names;
+    stage_ = Stage::looking;
+    if (!seat_.closed())
+      stat_names({descriptor, listing_.names().data(), stats_.get(), stat_errors_.data(),
+                  static_cast<std::uint32_t>(names)});
+  }
+  hand_over_listing();
+}
+
+/// Gives the sink all that was listed, in the order of names.
+void Worker::hand_over_listing() {
   listing_.sort();
   std::uint64_t links = 0;
   for (const Listed64& listed : listing_.names())
     links += listed.dirent->d_type == DT_LNK || listed.dirent->d_type == DT_UNKNOWN ? 1 : 0;
-  bool fits = sink_.begin(token, names, listing_.names_bytes(), links);
-  if (!fits) {
-    outcome = {Listed::failed, NotEntered::none, EOVERFLOW, Call::getdents64, {}, {}, false, 0};
-    sink_.not_listed(token, outcome);
-  } else {
-    bool room = hand_over(descriptor.get());
-    if (!room || cut_short_) {
-      outcome.listed = Listed::partial;
-      outcome.error = room ? ECANCELED : EOVERFLOW;
-      outcome.call = Call::getdents64;
-    }
-    sink_.end(outcome);
+  if (sink_.begin(token_, listing_.names().size(), listing_.names_bytes(), links)) {
+    stage_ = Stage::handing_over;
+    end_directory(seat_.closed() ? hand_over_rest() : hand_over(opened_.descriptor.get()));
+    return;
   }
+  outcome_ = {Listed::failed, NotEntered::none, EOVERFLOW, Call::getdents64, {}, {}, false, 0};
+  sink_.not_listed(token_, outcome_);
   Counters::add(counters_.directories, 1);
-  if (outcome.call != Call::none) Counters::add(counters_.errors, 1);
+  Counters::add(counters_.errors, 1);
+  complete(token_, task_.node);
+}
 
+/// All was handed over, as far as the sink had `room`: ends the directory and queues its subdirectories.
+void Worker::end_directory(bool room) {
+  if (!room || cut_short_ || gave_up_) {
+    outcome_.listed = Listed::partial;
+    outcome_.error = !room ? EOVERFLOW : gave_up_ ? ETIMEDOUT : ECANCELED;
+    outcome_.call = Call::getdents64;
+  }
+  sink_.end(outcome_);
+  Counters::add(counters_.directories, 1);
+  if (outcome_.call != Call::none) Counters::add(counters_.errors, 1);
+
+  Node* parent = task_.node;
   if (pending_.empty()) {
-    complete(token, parent);
+    complete(token_, parent);
     return;
   }
   auto node = std::make_unique<Node>();
   node->parent = parent;
-  node->position = task.position;
-  node->depth = depth;
-  node->token = token;
-  node->identity = opened.identity;
+  node->position = task_.position;
+  node->depth = depth_;
+  node->token = token_;
+  node->identity = opened_.identity;
   node->pending.assign(pending_.begin(), pending_.end());
   node->names.assign(pending_names_);
   node->other_mounts.assign(other_mounts_.begin(), other_mounts_.end());
   auto subdirectories = static_cast<std::uint32_t>(pending_.size());
   node->unfinished.store(subdirectories, std::memory_order_relaxed);
   node->unopened.store(subdirectories, std::memory_order_relaxed);
-  node->handle = std::make_shared<Handle>(std::move(opened.descriptor), counters_.kept_handles);
+  node->handle = std::make_shared<Handle>(std::move(opened_.descriptor), counters_.kept_handles);
   completing_ = true;
   Node* shared_node = node.release();  // freed by whoever finishes its last subdirectory
   in_hand_ = {shared_node, 0};
@@ -225,45 +311,65 @@ void Worker::read_directory(Task task, std::uint32_t depth, Token token, Opened 
   if (kept > allowed) shared_.queues.drop_oldest(number_, kept - allowed);
 }
 
-void Worker::read_value(int descriptor, const char* name, std::string& value, Outcome& outcome) {
+void Worker::read_value(int descriptor, const char* name, std::string& value, int& error) {
   value.resize(65536);  // XATTR_SIZE_MAX
-  ssize_t length = ::fgetxattr(descriptor, name, value.data(), value.size());
-  if (length < 0 && errno != ENODATA && errno != EOPNOTSUPP) outcome.acl_error = errno;
+  ssize_t length = seat_.call([&] { return ::fgetxattr(descriptor, name, value.data(), value.size()); });
+  if (length < 0 && errno != ENODATA && errno != EOPNOTSUPP) error = errno;
   value.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
 }
 
 /// One call tells which kinds of ACL there are; only directories that have one cost more.
-void Worker::read_acl(int descriptor, Outcome& outcome) {
+void Worker::read_acl(int descriptor) {
+  if (seat_.watched()) outcome_.acl_error = ETIMEDOUT;  // until all has been read
   char names[1024];
-  ssize_t length = ::flistxattr(descriptor, names, sizeof names);
+  ssize_t length = seat_.call([&] { return ::flistxattr(descriptor, names, sizeof names); });
   const char* list = names;
   if (length < 0 && errno == ERANGE) {
     acl_names_.resize(65536);  // XATTR_LIST_MAX
-    length = ::flistxattr(descriptor, acl_names_.data(), acl_names_.size());
+    length = seat_.call([&] { return ::flistxattr(descriptor, acl_names_.data(), acl_names_.size()); });
     list = acl_names_.data();
   }
   if (length <= 0) {
-    if (length < 0 && errno != EOPNOTSUPP && errno != ENOSYS) outcome.acl_error = errno;
+    outcome_.acl_error = length < 0 && errno != EOPNOTSUPP && errno != ENOSYS ? errno : 0;
     return;
   }
+  int error = 0;
   for (const char* name = list; name < list + length; name += std::strlen(name) + 1) {
     if (std::strcmp(name, "system.posix_acl_access") == 0) {
-      read_value(descriptor, name, access_acl_, outcome);
-      outcome.access_acl = access_acl_;
+      read_value(descriptor, name, access_acl_, error);
+      outcome_.access_acl = access_acl_;
     } else if (std::strcmp(name, "system.posix_acl_default") == 0) {
-      read_value(descriptor, name, default_acl_, outcome);
-      outcome.default_acl = default_acl_;
+      read_value(descriptor, name, default_acl_, error);
+      outcome_.default_acl = default_acl_;
     } else if (std::strcmp(name, "system.nfs4_acl") == 0 || std::strcmp(name, "system.richacl") == 0 ||
                std::strcmp(name, "system.gpfs_nfs4_acl") == 0 || std::strcmp(name, "system.cifs_acl") == 0) {
-      outcome.rich_acl = true;
+      outcome_.rich_acl = true;
     }
   }
+  outcome_.acl_error = error;
+}
+
+/// stat_entry, watched.
+int Worker::look_at(int directory, const char* name, struct statx& stat, int sync) noexcept {
+  if (!seat_.watched()) return stat_entry(directory, name, stat, sync);
+  int error = 0;
+  auto look = [&] {
+    error = stat_entry(directory, name, answer_, sync);
+    return 0;
+  };
+  if (seat_.call(look) != 0) return errno;
+  stat = answer_;
+  return error;
 }
 
 bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error) {
   if (error == ENOENT) {
     sink_.vanished();
     return true;
+  }
+  if (error == not_answered) {
+    error = ETIMEDOUT;
+    gave_up_ = true;
   }
   if (error == ECANCELED && shared_.ending()) {
     cut_short_ = true;
@@ -336,10 +442,15 @@ void Worker::note_subdirectory(const Child& child, Token token) {
 /// The target of a symbolic link, in a buffer that the next call uses again; nullptr and the errno if there
 /// is none to be had.
 const char* Worker::read_target(int descriptor, const char* name, std::uint64_t expected_bytes, int& error) {
+  if (seat_.closed()) {  // the buffer may still be written to
+    error = ETIMEDOUT;
+    return nullptr;
+  }
   if (expected_bytes + 1 > target_.size() && expected_bytes < target_bytes_max)
     target_.resize(expected_bytes + 1);
   for (;;) {
-    ssize_t length = ::readlinkat(descriptor, name, target_.data(), target_.size());
+    ssize_t length =
+        seat_.call([&] { return ::readlinkat(descriptor, name, target_.data(), target_.size()); });
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) {
       error = errno;

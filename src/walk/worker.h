@@ -18,6 +18,7 @@
 #include "walk/node.h"
 #include "walk/queue.h"
 #include "walk/rate_limit.h"
+#include "walk/seat.h"
 #include "walk/walker.h"
 
 namespace pwalk::walk {
@@ -58,6 +59,8 @@ struct Walker::Shared {
   RateLimit rate_limit;
   std::vector<WorkersChange> workers_changes;  // the governor's, until the walk has ended
 
+  unsigned started = 0;  // workers: by run(), then by the governor alone
+
   void share_descriptors(unsigned workers) noexcept;
   void fail(std::exception_ptr reason);
   /// No more directories are to be begun.
@@ -79,8 +82,15 @@ class Worker {
   /// Reads the root and then works until the walk ends.
   void run_from_root(Fd root, const struct statx& stat, Token token);
   void run();
+  /// Writes down what another worker of the same number had in hand when its seat was seized, and goes on.
+  void take_over(Worker& stuck);
+  Seat& seat() noexcept { return seat_; }
 
  private:
+  /// What the task in hand has come to: where to go on when a call never answers.
+  enum class Stage { idle, opening, opened, listing, looking, handing_over, helping };
+  static constexpr int not_answered = -1;  // as an error of a name: nobody has looked at it (yet)
+
   struct Opened {
     Fd descriptor;
     Identity identity;
@@ -90,9 +100,15 @@ class Worker {
 
   void work(Task task);
   void visit(Task task);
-  void read_directory(Task task, std::uint32_t depth, Token token, Opened opened);
-  void read_acl(int descriptor, Outcome& outcome);
-  void read_value(int descriptor, const char* name, std::string& value, Outcome& outcome);
+  void read_directory(Task task, std::uint32_t depth, Token token);
+  void take_listing(int error);
+  void hand_over_listing();
+  void end_directory(bool room);
+  void conclude();
+  bool hand_over_rest();
+  void read_acl(int descriptor);
+  void read_value(int descriptor, const char* name, std::string& value, int& error);
+  int look_at(int directory, const char* name, struct statx& stat, int sync = 0) noexcept;
   void stat_names(const StatWork& work) noexcept;
   void stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept;
   bool ends_before(std::uint32_t rest) noexcept;
@@ -102,14 +118,16 @@ class Worker {
   class Offer;
   bool hand_over(int descriptor);
   bool hand_over_in_parts(int descriptor);
-  bool hand_over_names(int descriptor, std::size_t begin, std::size_t end, const struct statx* stats,
-                       const int* errors, bool by_order);
+  StatWork part_from(int descriptor, std::size_t begin) noexcept;
+  bool hand_over_names(int descriptor, std::size_t end, const struct statx* stats, const int* errors,
+                       bool by_order);
   bool hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error);
   void note_subdirectory(const Child& child, Token token);
   NotEntered classify(const struct statx& stat, bool other_mount);
   NotEntered judge(const Child& child);
   void find_path(Task task);
   bool is_cache(int descriptor);
+  bool is_same_directory(int descriptor, const Identity& opened, const Identity& expected) noexcept;
   bool repeats_ancestor(const Identity& identity) const noexcept;
   const char* read_target(int descriptor, const char* name, std::uint64_t expected_bytes, int& error);
 
@@ -130,6 +148,8 @@ class Worker {
   unsigned number_;
   Sink& sink_;
   Counters& counters_;
+  Seat seat_;
+  struct statx answer_ {};  // of a call that is watched
 
   Task in_hand_;             // the next task, if the directory just read had subdirectories
   bool cut_short_ = false;   // of the directory in hand not all names were looked at: the walk is ending
@@ -141,6 +161,18 @@ class Worker {
   std::string acl_names_;
   std::string access_acl_;
   std::string default_acl_;
+
+  // Of the task in hand.
+  Stage stage_ = Stage::idle;
+  Task task_;
+  Token token_ = 0;
+  Opened opened_;
+  Outcome outcome_;
+  SharedStats* helped_ = nullptr;   // another's, while helping
+  SharedStats* offered_ = nullptr;  // of what is being looked at, the part that others may help with
+  std::size_t begun_ = 0;           // names before this one are being looked at, or were
+  std::size_t handed_over_ = 0;     // names before this one were
+  bool gave_up_ = false;            // a call never answered, so some names were not looked at
 
   // Of the directory being read.
   Node* parent_ = nullptr;

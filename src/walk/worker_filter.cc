@@ -46,14 +46,19 @@ bool Worker::is_cache(int descriptor) {
   auto tag = std::find_if(names.begin(), names.end(),
                           [](const Listed64& listed) { return listed.name() == cache_tag_name; });
   struct statx stat;
-  if (tag == names.end() || stat_entry(descriptor, tag->dirent->d_name, stat) != 0 ||
-      !S_ISREG(stat.stx_mode) || stat.stx_size < cache_tag_signature.size())
+  if (tag == names.end() || look_at(descriptor, tag->dirent->d_name, stat) != 0 || !S_ISREG(stat.stx_mode) ||
+      stat.stx_size < cache_tag_signature.size())
     return false;
   int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  Fd file(::openat(descriptor, tag->dirent->d_name, flags | O_NOATIME));
-  if (!file && errno == EPERM) file = Fd(::openat(descriptor, tag->dirent->d_name, flags));
+  auto open = [&](int more) {
+    return seat_.call([&] { return ::openat(descriptor, tag->dirent->d_name, flags | more); });
+  };
+  Fd file(open(O_NOATIME));
+  if (!file && errno == EPERM) file = Fd(open(0));
   char begin[cache_tag_signature.size()];
-  return file && ::read(file.get(), begin, sizeof begin) == static_cast<ssize_t>(sizeof begin) &&
+  return file &&
+         seat_.call([&] { return ::read(file.get(), begin, sizeof begin); }) ==
+             static_cast<ssize_t>(sizeof begin) &&
          std::string_view(begin, sizeof begin) == cache_tag_signature;
 }
 

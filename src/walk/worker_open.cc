@@ -25,24 +25,24 @@ bool vanished_error(int error) noexcept {
   return error == ENOENT || error == ENOTDIR || error == ELOOP;
 }
 
+}  // namespace
+
 /// Whether the directory open as `descriptor`, which is `opened`, can be taken for `expected`. Some file
 /// systems number their inodes anew whenever the kernel forgets one: there device and mount must do.
-bool is_same_directory(int descriptor, const Identity& opened, const Identity& expected) noexcept {
+bool Worker::is_same_directory(int descriptor, const Identity& opened, const Identity& expected) noexcept {
   if (opened == expected) return true;
   if (opened.device != expected.device || opened.mount_id != expected.mount_id) return false;
   struct statfs status;
-  if (::fstatfs(descriptor, &status) != 0) return false;
+  if (seat_.call([&] { return ::fstatfs(descriptor, &status); }) != 0) return false;
   auto magic = static_cast<std::uint32_t>(status.f_type);
   return std::find(renumbering.begin(), renumbering.end(), magic) != renumbering.end();
 }
-
-}  // namespace
 
 int Worker::open_directory(int parent, const char* name, bool foreign_owner) noexcept {
   int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   if (!foreign_owner) flags |= O_NOATIME;
   for (;;) {
-    int descriptor = ::openat(parent, name, flags);
+    int descriptor = seat_.call([=] { return ::openat(parent, name, flags); });
     if (descriptor >= 0) return descriptor;
     if (errno == EPERM && (flags & O_NOATIME) != 0) {
       flags &= ~O_NOATIME;
@@ -84,7 +84,7 @@ std::shared_ptr<Handle> Worker::reopen(Node* node) {
     Fd next(open_with_patience(from->get(), (*at)->parent->name_of((*at)->position), true));
     if (!next) return nullptr;
     struct statx stat;
-    if (int error = stat_entry(next.get(), "", stat); error != 0) {
+    if (int error = look_at(next.get(), "", stat); error != 0) {
       errno = error;
       return nullptr;
     }
@@ -118,9 +118,11 @@ void Worker::opened_one_of(Node* node) {
 void Worker::restore_parent(Node& node, int descriptor) {
   Node* parent = node.parent;
   if (parent == nullptr || parent->unopened.load(std::memory_order_acquire) == 0 || parent->borrow()) return;
-  Fd opened(::openat(descriptor, "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  Fd opened(seat_.call([=] {
+    return ::openat(descriptor, "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  }));
   struct statx stat;
-  if (!opened || stat_entry(opened.get(), "", stat) != 0 || identity_of(stat) != parent->identity) return;
+  if (!opened || look_at(opened.get(), "", stat) != 0 || identity_of(stat) != parent->identity) return;
   parent->keep(std::make_shared<Handle>(std::move(opened), counters_.kept_handles));
   shared_.queues.restored(number_, parent);
 }
@@ -161,7 +163,7 @@ bool Worker::verified_by_listing(Task task) const noexcept {
 void Worker::verify(Task task, Opened& opened) {
   Outcome& outcome = opened.outcome;
   struct statx stat;
-  if (int error = stat_entry(opened.descriptor.get(), "", stat); error != 0) {
+  if (int error = look_at(opened.descriptor.get(), "", stat); error != 0) {
     outcome = {Listed::failed, NotEntered::none, error, Call::openat, {}, {}, false, 0};
     return;
   }

@@ -32,17 +32,21 @@ std::uint32_t portion_for(std::chrono::nanoseconds each) noexcept {
 /// Work on offer for as long as this lives; whatever happens, nobody works on it afterwards.
 class Worker::Offer {
  public:
-  Offer(Queues& queues, const StatWork& work, std::uint32_t portion)
-      : queues_(queues), shared_(work, portion) {
-    queues_.offer(shared_);
+  Offer(Worker& worker, const StatWork& work, std::uint32_t portion)
+      : worker_(worker), shared_(work, portion) {
+    worker_.shared_.queues.offer(shared_);
+    worker_.offered_ = &shared_;
   }
-  ~Offer() { queues_.withdraw(shared_); }
+  ~Offer() {
+    worker_.shared_.queues.withdraw(shared_);
+    worker_.offered_ = nullptr;
+  }
   Offer(const Offer&) = delete;
   Offer& operator=(const Offer&) = delete;
   SharedStats& shared() noexcept { return shared_; }
 
  private:
-  Queues& queues_;
+  Worker& worker_;
   SharedStats shared_;
 };
 
@@ -57,7 +61,7 @@ void Worker::stat_portion(const StatWork& work, std::uint32_t begin, std::uint32
   std::uint32_t at = begin;
   for (; at < end && !((at - begin) % look_up_every == 0 && ends_before(end - at)); ++at)
     work.errors[at] =
-        stat_entry(work.descriptor, work.names[at].dirent->d_name, work.stats[at], shared_.options.stat_sync);
+        look_at(work.descriptor, work.names[at].dirent->d_name, work.stats[at], shared_.options.stat_sync);
   Counters::add(counters_.entries, at - begin);
   std::fill(work.errors + at, work.errors + end, ECANCELED);
 }
@@ -69,7 +73,10 @@ void Worker::stat_portions(SharedStats& shared) noexcept {
 }
 
 void Worker::help(SharedStats& shared) noexcept {
+  helped_ = &shared;
+  stage_ = Stage::helping;
   stat_portions(shared);
+  stage_ = Stage::idle;
   shared_.queues.leave(shared);
 }
 
@@ -94,7 +101,7 @@ void Worker::stat_names(const StatWork& work) noexcept {
 void Worker::share_rest(const StatWork& work, std::uint32_t begin, std::chrono::nanoseconds each) noexcept {
   StatWork rest{work.descriptor, work.names + begin, work.stats + begin, work.errors + begin,
                 work.count - begin};
-  Offer offer(shared_.queues, rest, portion_for(each));
+  Offer offer(*this, rest, portion_for(each));
   stat_portions(offer.shared());
 }
 
@@ -102,41 +109,64 @@ void Worker::share_rest(const StatWork& work, std::uint32_t begin, std::chrono::
 bool Worker::hand_over(int descriptor) {
   std::size_t names = listing_.names().size();
   if (names > stats_at_once) return hand_over_in_parts(descriptor);
-  return hand_over_names(descriptor, 0, names, stats_.get(), stat_errors_.data(), true);
+  return hand_over_names(descriptor, names, stats_.get(), stat_errors_.data(), true);
+}
+
+/// Of a large directory the part that begins with name `begin`, to be looked at.
+StatWork Worker::part_from(int descriptor, std::size_t begin) noexcept {
+  const std::vector<Listed64>& names = listing_.names();
+  std::size_t half = begin / part % 2 * part;
+  return {descriptor, names.data() + begin, stats_.get() + half, stat_errors_.data() + half,
+          static_cast<std::uint32_t>(std::min(part, names.size() - begin))};
 }
 
 /// While one part is handed over, whoever is idle looks at the next.
 bool Worker::hand_over_in_parts(int descriptor) {
-  const std::vector<Listed64>& names = listing_.names();
-  auto work_of = [&](std::size_t begin) {
-    std::size_t half = begin / part % 2 * part;
-    return StatWork{descriptor, names.data() + begin, stats_.get() + half, stat_errors_.data() + half,
-                    static_cast<std::uint32_t>(std::min(part, names.size() - begin))};
+  std::size_t names = listing_.names().size();
+  auto begin_part = [&](std::size_t begin) {
+    StatWork work = part_from(descriptor, begin);
+    if (seat_.watched()) std::fill_n(work.errors, work.count, not_answered);
+    begun_ = begin + work.count;
+    return work;
   };
   Clock::time_point began = Clock::now();
-  stat_names(work_of(0));
+  stat_names(begin_part(0));
   std::uint32_t portion = portion_for((Clock::now() - began) / part);
-  for (std::size_t begin = 0; begin < names.size(); begin += part) {
+  while (handed_over_ < names) {
+    StatWork done = part_from(descriptor, handed_over_);
     std::optional<Offer> next;
-    if (begin + part < names.size()) next.emplace(shared_.queues, work_of(begin + part), portion);
-    StatWork done = work_of(begin);
-    if (!hand_over_names(descriptor, begin, begin + done.count, done.stats, done.errors, false)) return false;
+    if (begun_ < names) next.emplace(*this, begin_part(begun_), portion);
+    if (!hand_over_names(descriptor, handed_over_ + done.count, done.stats, done.errors, false)) return false;
     if (next) stat_portions(next->shared());
   }
   return true;
 }
 
-/// Those from `begin` to `end`; stats and errors are by position from `begin`, or by the order of listing.
-bool Worker::hand_over_names(int descriptor, std::size_t begin, std::size_t end, const struct statx* stats,
-                             const int* errors, bool by_order) {
+/// The same after a call that never answered: what nobody has looked at is not looked at any more.
+bool Worker::hand_over_rest() {
+  std::size_t names = listing_.names().size();
+  if (names <= stats_at_once) return hand_over_names(-1, names, stats_.get(), stat_errors_.data(), true);
+  while (handed_over_ < names) {
+    std::size_t begin = handed_over_ / part * part;
+    StatWork rest = part_from(-1, begin);
+    if (begin >= begun_) std::fill_n(rest.errors, rest.count, not_answered);
+    if (!hand_over_names(-1, begin + rest.count, rest.stats, rest.errors, false)) return false;
+  }
+  return true;
+}
+
+/// Those that were not handed over yet, up to `end`; stats and errors are by the order of listing, or by
+/// position in the part.
+bool Worker::hand_over_names(int descriptor, std::size_t end, const struct statx* stats, const int* errors,
+                             bool by_order) {
   const std::vector<Listed64>& names = listing_.names();
-  for (std::size_t i = begin; i < end; ++i) {
-    const Listed64& listed = names[i];
-    if (i + 1 < names.size() && names[i + 1].name() == listed.name()) {
+  for (; handed_over_ < end; ++handed_over_) {
+    const Listed64& listed = names[handed_over_];
+    if (handed_over_ + 1 < names.size() && names[handed_over_ + 1].name() == listed.name()) {
       sink_.duplicate();  // listed again later: that one counts
       continue;
     }
-    std::size_t at = by_order ? listed.order : i - begin;
+    std::size_t at = by_order ? listed.order : handed_over_ % part;
     if (!hand_over_one(descriptor, listed, &stats[at], errors[at])) return false;
   }
   return true;

@@ -1,9 +1,11 @@
 // slowfs [--delay MICROSECONDS] [--top N] [--directories N] [--files N] [--threads N] [--odd |
-// --vanished] MOUNTPOINT: a read-only FUSE file system that waits before it answers each call, for
-// tests in which the file system is what one waits for. The root holds `top` directories of
+// --vanished] [--hang CALL:PATH] MOUNTPOINT: a read-only FUSE file system that waits before it answers each
+// call, for tests in which the file system is what one waits for. The root holds `top` directories of
 // `directories` directories of `files` files; all is computed from the inode number, nothing is
-// stored. Runs in the foreground until unmounted or signalled. --vanished adds the first of these to
-// the root, --odd all of them, what a failing file system shows:
+// stored. Runs in the foreground until unmounted or signalled. --hang never answers the call lookup,
+// getattr, opendir or readdir for PATH, which is TOP[/DIRECTORY[/FILE]] by their numbers (empty: the
+// root); it may be given more than once. --vanished adds the first of these to the root, --odd all of
+// them, what a failing file system shows:
 //   vanished      listed, but lookup answers ENOENT
 //   failing       listed as a regular file, but lookup answers EIO
 //   unknown       listed without a type, lookup answers EIO
@@ -22,6 +24,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -32,7 +35,8 @@ struct Options {
   std::uint64_t directories = 20;
   std::uint64_t files = 10;
   unsigned threads = 64;
-  std::uint64_t odd = 0;  // how many of odd_entries
+  std::uint64_t odd = 0;                                       // how many of odd_entries
+  std::vector<std::pair<std::string, std::uint64_t>> hanging;  // calls and inodes
   std::string mount_point;
 };
 Options options;  // set once before the first request
@@ -121,6 +125,13 @@ struct stat facts_of(Node node) {
   return facts;
 }
 
+/// Whether the call is one that is never answered: the caller then waits for as long as this process lives.
+bool hangs(const char* call, fuse_ino_t inode) {
+  for (const auto& [hanging, at] : options.hanging)
+    if (hanging == call && at == inode) return true;
+  return false;
+}
+
 void reply_entry(fuse_req_t request, Node node) {
   fuse_entry_param entry{};
   entry.ino = inode_of(node);
@@ -152,12 +163,13 @@ void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   const Node child = child_of(node, number);
   if (number >= children_of(node) || name_of(child, number) != name)
     fuse_reply_err(request, ENOENT);
-  else
+  else if (!hangs("lookup", inode_of(child)))
     reply_entry(request, child);
 }
 
 void on_getattr(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
   wait_a_while();
+  if (hangs("getattr", inode)) return;
   const struct stat facts = facts_of(node_of(inode));
   fuse_reply_attr(request, &facts, 0);
 }
@@ -167,12 +179,13 @@ void on_opendir(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   const Node node = node_of(inode);
   if (node.level == level_odd && node.position == odd_broken)
     fuse_reply_err(request, EIO);
-  else
+  else if (!hangs("opendir", inode))
     fuse_reply_open(request, file);
 }
 
 void on_readdir(fuse_req_t request, fuse_ino_t inode, size_t length, off_t offset, fuse_file_info*) {
   wait_a_while();
+  if (hangs("readdir", inode)) return;
   const Node node = node_of(inode);
   const std::uint64_t children = children_of(node);
   const std::uint64_t odd = node.level == level_root ? options.odd : 0;
@@ -207,12 +220,22 @@ void on_readdir(fuse_req_t request, fuse_ino_t inode, size_t length, off_t offse
 int usage() {
   std::fprintf(stderr,
                "usage: slowfs [--delay MICROSECONDS] [--top N] [--directories N] [--files N] [--threads N] "
-               "[--odd | --vanished] "
+               "[--odd | --vanished] [--hang CALL:PATH] "
                "MOUNTPOINT\n");
   return 2;
 }
 
+/// CALL:TOP[/DIRECTORY[/FILE]]
+void add_hanging(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  Node node{level_root, 0};
+  for (std::size_t at = colon; at != std::string::npos && at + 1 < text.size(); at = text.find('/', at + 1))
+    node = child_of(node, std::strtoull(text.c_str() + at + 1, nullptr, 10));
+  options.hanging.emplace_back(text.substr(0, colon), inode_of(node));
+}
+
 bool parse(int count, char** words) {
+  std::vector<std::string> hanging;
   for (int at = 1; at < count; ++at) {
     const std::string word = words[at];
     const bool more = at + 1 < count;
@@ -220,6 +243,8 @@ bool parse(int count, char** words) {
       options.odd = odd_count;
     else if (word == "--vanished")
       options.odd = 1;
+    else if (word == "--hang" && more)
+      hanging.emplace_back(words[++at]);
     else if (word == "--delay" && more)
       options.delay_microseconds = std::atol(words[++at]);
     else if (word == "--top" && more)
@@ -235,6 +260,7 @@ bool parse(int count, char** words) {
     else
       return false;
   }
+  for (const std::string& each : hanging) add_hanging(each);  // after the numbers that they depend on
   return !options.mount_point.empty();
 }
 

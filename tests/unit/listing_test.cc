@@ -33,9 +33,10 @@ TEST(Listing, SortsAsMemcmpDoes) {
     }
   }
   Listing listing;
+  Seat seat(false);
   for (int again = 0; again < 2; ++again) {
     Fd opened = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
-    ASSERT_EQ(listing.read(opened.get()), 0);
+    ASSERT_EQ(listing.read(opened.get(), seat), 0);
     listing.sort();
     std::vector<std::string> found;
     std::uint64_t bytes = 0;
@@ -53,17 +54,19 @@ TEST(Listing, AnEmptyDirectoryHasNoNames) {
   test::TemporaryDirectory directory;
   Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
   Listing listing;
-  EXPECT_EQ(listing.read(descriptor.get()), 0);
+  Seat seat(false);
+  EXPECT_EQ(listing.read(descriptor.get(), seat), 0);
   EXPECT_TRUE(listing.names().empty());
 }
 
 TEST(Listing, TellsWhatFailed) {
   Listing listing;
-  EXPECT_EQ(listing.read(-1), EBADF);
+  Seat seat(false);
+  EXPECT_EQ(listing.read(-1, seat), EBADF);
   test::TemporaryDirectory directory;
   directory.write_file("file", "");
   Fd file = open_at(AT_FDCWD, directory.path("file"), O_RDONLY);
-  EXPECT_EQ(listing.read(file.get()), ENOTDIR);
+  EXPECT_EQ(listing.read(file.get(), seat), ENOTDIR);
 }
 
 }  // namespace

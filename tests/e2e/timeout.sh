@@ -1,0 +1,139 @@
+#!/bin/bash
+# Proves S7: a call that never answers costs its directory and nothing else. The scan ends within the time-out
+# and two seconds, whoever waits for it or reads its output goes on although the process that is stuck cannot
+# end, the snapshot is whole, everything else is in it, and the store's lock is free.
+# SPDX-License-Identifier: MIT
+. "$(dirname "$0")/lib.sh"
+enter_namespace "$@"
+begin "a directory that never answers"
+need_fuse
+need_namespace "processes that cannot end go with their file system"
+
+top=10 directories=10 files=9
+all=$((1 + top + top * directories + top * directories * files))
+
+# hang WHAT ENTRIES STATE SLOWFS_OPTION... -- SCAN_OPTION...: a scan with --timeout 1 of what hangs finds ENTRIES,
+# and so many directories in state partial or failed.
+hang() {
+  local what=$1 entries=$2 state=$3 slowfs=() began ended found
+  shift 3
+  while [ "$1" != -- ]; do slowfs+=("$1") && shift; done
+  shift
+  start_slowfs "$work/mnt" --delay 0 --top $top --directories $directories --files $files "${slowfs[@]}"
+  rm -rf "$work/snapshot"
+  began=$(date +%s%N)
+  # A pipe that the stuck process would keep open is one that this waits for.
+  said=$(timeout --signal=KILL 60 "$scan_program" --timeout 1 "$@" -o "$work/snapshot" "$work/mnt" 2>&1 </dev/null)
+  status=$?
+  ended=$(date +%s%N)
+  printf '%s\n' "$said" >"$work/err"
+  expect "$what: status" 1 "Connection timed out"
+  holds "$what: within 3 s ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -lt 3000000000 ]
+  run "$check_program" "$work/snapshot"
+  expect "$what: the snapshot is whole" 0
+  found=$("$dump_program" --printf x "$work/snapshot" | wc -c)
+  holds "$what: $entries entries ($found)" [ "$found" -eq "$entries" ]
+  holds "$what: marked as $state" grep -q "\"$state\": 1[,} ]*$" "$work/snapshot/manifest.json"
+  holds "$what: complete" grep -q '"complete": true' "$work/snapshot/manifest.json"
+  end_slowfs
+}
+end_slowfs() {
+  kill -KILL "$slowfs_process"
+  wait "$slowfs_process" 2>/dev/null
+  umount -l "$work/mnt"
+  wait_for 5 not_mounted "$work/mnt"
+}
+
+for jobs in 1 8 auto; do
+  below=$((directories + directories * files))
+  hang "opendir, -j $jobs" $((all - files)) failed --hang opendir:3/4 -- -j $jobs
+  hang "readdir, -j $jobs" $((all - below)) failed --hang readdir:3 -- -j $jobs
+  hang "lookup of a directory, -j $jobs" "$((all - 6 * files))" partial --hang lookup:3/4 -- -j $jobs
+  hang "lookup of a file, -j $jobs" "$all" partial --hang lookup:3/4/2 -- -j $jobs
+  hang "getattr of a file, -j $jobs" "$all" partial --hang getattr:3/4/2 -- -j $jobs
+  hang "-x and opendir, -j $jobs" $((all - files)) failed --hang opendir:3/4 -- -x -j $jobs
+done
+# Of a large directory others look at parts: the one that is stuck may be one of these.
+top=2 directories=1 files=5000
+all=$((1 + top + top * directories + top * directories * files))
+for file in 0 100 3000 4999; do
+  hang "file $file of a large directory, -j 4" "$all" partial --delay 100 --hang "lookup:1/0/$file" -- -j 4
+done
+
+top=10 directories=10 files=9
+start_slowfs "$work/mnt" --delay 0 --hang readdir:
+run "$scan_program" --timeout 1 -o "$work/none" "$work/mnt"
+expect "the root never answers: nothing to publish but that" 1 "Connection timed out"
+end_slowfs
+start_slowfs "$work/mnt" --delay 0 --hang opendir:
+run "$scan_program" --timeout 1 -o "$work/none.at.all" "$work/mnt"
+expect "the root cannot be opened" 2 "no answer for 1 seconds"
+holds "nothing was published" [ ! -e "$work/none.at.all" ]
+end_slowfs
+
+start_slowfs "$work/mnt" --delay 0 --hang opendir:3/4
+mkdir "$work/store"
+run "$scan_program" --timeout 1 -S "$work/store" -n tree "$work/mnt"
+expect "into a store" 1
+run "$scan_program" --timeout 1 -S "$work/store" -n tree "$work/mnt"
+expect "its lock is free for the next" 1
+holds "both are there" [ "$(find "$work/store/tree" -name manifest.json | wc -l)" = 2 ]
+
+for signal in TERM INT; do
+  rm -rf "$work/stopped"
+  # A shell's background jobs ignore SIGINT.
+  env --default-signal=INT "$scan_program" --timeout 60 -o "$work/stopped" "$work/mnt" 2>"$work/err" &
+  process=$!
+  sleep 0.7
+  began=$(date +%s%N)
+  kill -$signal "$process"
+  status=0
+  wait "$process" || status=$?
+  ended=$(date +%s%N)
+  expect "SIG$signal while a call hangs: status" $((128 + $(kill -l $signal))) "nothing was published"
+  holds "SIG$signal: within 2 s ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -lt 2000000000 ]
+  holds "SIG$signal: nothing is left" [ -z "$(find "$work" -maxdepth 1 -name '*stopped*')" -a -z "$(find "$work" -maxdepth 1 -name '.pwalk*')" ]
+done
+"$scan_program" --timeout 60 --on-interrupt publish -o "$work/stopped" "$work/mnt" 2>"$work/err" &
+process=$!
+sleep 0.7
+kill -TERM "$process"
+status=0
+wait "$process" || status=$?
+expect "--on-interrupt publish while a call hangs" 1 "incomplete"
+run "$check_program" "$work/stopped"
+expect "and what it publishes is whole" 0
+run "$scan_program" --timeout 60 --deadline 1 -o "$work/deadline" "$work/mnt"
+expect "--deadline while a call hangs" 1 "incomplete"
+run "$check_program" "$work/deadline"
+expect "and what that publishes is whole" 0
+end_slowfs
+
+# What answers slowly is waited for.
+start_slowfs "$work/mnt" --delay 400000 --top 2 --directories 1 --files 1
+run "$scan_program" --timeout 1 -j 8 -o "$work/slow" "$work/mnt"
+expect "0.4 s a call, --timeout 1: all of it" 0
+end_slowfs
+
+mkdir "$work/tree"
+run "$scan_program" --timeout 1 -o "$work/plain" "$work/tree"
+expect "--timeout where all answers" 0
+run "$scan_program" --timeout 1 -o "$work/plain" "$work/tree"
+expect "an error's status comes through" 2 "File exists"
+run "$scan_program" --timeout 0 -o "$work/wrong" "$work/tree"
+expect "--timeout 0 is refused" 2 "not a duration"
+"$scan_program" --timeout 60 --rate 1 -o "$work/killed" "$work" 2>/dev/null &
+process=$!
+sleep 0.5
+child=$(cat "/proc/$process/task/$process/children")
+kill -KILL "$process"
+wait "$process" 2>/dev/null
+holds "the scan ends with the process that waits for it" wait_for 3 ended $child
+"$scan_program" --timeout 60 --rate 1 -o "$work/killed" "$work" 2>"$work/err" &
+process=$!
+sleep 0.5
+kill -KILL $(cat "/proc/$process/task/$process/children")
+status=0
+wait "$process" || status=$?
+expect "a scan that was killed is told" 2 "ended by signal 9"
+finish
