@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -20,6 +19,7 @@
 #include "program.h"
 #include "report/error_list.h"
 #include "scan/gentle.h"
+#include "scan/processors.h"
 #include "scan/scan.h"
 #include "scan/supervise.h"
 #include "scan_filters.h"
@@ -62,13 +62,6 @@ void handle_signals() {
   ::sigaction(SIGUSR1, &status, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error like a full disk
-}
-
-/// Processors that this process may run on.
-unsigned available_processors() {
-  cpu_set_t set;
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
 }
 
 /// A number from 1 on; 0 for anything else.
@@ -382,7 +375,8 @@ int run(int argc, char** argv) {
   if (*output_option && (*store_option || *name_option))
     return usage_error("-o writes exactly there: it does not go with -S or -n");
   bool automatic = threads == "auto";
-  request.threads = automatic ? available_processors() : parse_threads(threads);
+  request.threads =
+      automatic ? std::min(pwalk::scan::usable_processors(), threads_limit) : parse_threads(threads);
   if (request.threads == 0)
     return usage_error("-j '" + pwalk::printable(threads) + "': neither 'auto' nor a number from 1 to 4096");
   unsigned most = parse_threads(threads_max);

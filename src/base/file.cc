@@ -67,6 +67,19 @@ std::string read_file(int directory, const std::string& path, std::uint64_t limi
   return contents;
 }
 
+std::string read_kernel_file(const std::string& path) {
+  std::string text;
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return text;
+  char buffer[16384];
+  for (;;) {
+    ssize_t got = ::read(file.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
 void write_exactly(int descriptor, const void* buffer, std::size_t length, std::uint64_t offset,
                    const std::string& path) {
   const auto* bytes = static_cast<const char*>(buffer);

@@ -23,6 +23,9 @@ Fd open_patiently(int directory, const std::string& name, int flags);
 /// The whole contents of a regular file of at most `limit_bytes` (EFBIG beyond it, EINVAL for other types).
 std::string read_file(int directory, const std::string& path, std::uint64_t limit_bytes);
 
+/// All that a file of the kernel's (in /proc or /sys) tells; empty where it cannot be read.
+std::string read_kernel_file(const std::string& path);
+
 /// Fills `buffer` from `offset`; false when the file ends before `length` bytes.
 bool read_exactly(int descriptor, void* buffer, std::size_t length, std::uint64_t offset,
                   const std::string& path);

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "walk/mount_table.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 
-#include "base/fd.h"
+#include "base/file.h"
 #include "base/text.h"
 
 namespace pwalk::walk {
@@ -56,6 +53,7 @@ bool parse_line(std::string_view line, MountEntry& entry) {
   if (line.empty()) return false;
   entry.type = unescape(next_field(line));
   entry.source = unescape(next_field(line));
+  entry.super_options = unescape(next_field(line));
   return true;
 }
 
@@ -93,17 +91,7 @@ MountTable::MountTable() {
 }
 
 void MountTable::load() {
-  Fd file(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-  if (!file) return;
-  std::string text;
-  char buffer[16384];
-  for (;;) {
-    ssize_t got = ::read(file.get(), buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    text.append(buffer, static_cast<std::size_t>(got));
-  }
-  mounts_ = parse_mountinfo(text);
+  mounts_ = parse_mountinfo(read_kernel_file("/proc/self/mountinfo"));
 }
 
 std::optional<std::string> MountTable::look_up(std::uint64_t mount_id) const {

@@ -20,7 +20,8 @@ struct MountEntry {
   std::string mount_point;  // absolute path
   std::string type;         // "ext4", "fuse.pwalk-mount" …
   std::string source;
-  std::string options;
+  std::string options;        // of the mount
+  std::string super_options;  // of its file system
 };
 
 /// Parses the text of mountinfo (proc(5)); lines that do not parse are left out.
