@@ -229,15 +229,10 @@ void WorkerWriter::note_stat(const EntryInput& input, Place directory) {
   range.min = std::min<std::uint64_t>(range.min, stat.stx_ino);
   range.max = std::max<std::uint64_t>(range.max, stat.stx_ino);
 
-  std::uint64_t owner_key = std::uint64_t{stat.stx_uid} << 32 | stat.stx_gid;
-  if (last_owner_ == nullptr || owner_key != last_owner_key_) {
-    last_owner_ = &owners_[owner_key];
-    last_owner_key_ = owner_key;
-  }
   bool is_directory = S_ISDIR(stat.stx_mode);
-  last_owner_->entries += 1;
-  last_owner_->apparent_bytes += is_directory ? 0 : stat.stx_size;
-  last_owner_->disk_bytes += stat.stx_blocks * 512;
+  std::uint64_t apparent_bytes = is_directory ? 0 : stat.stx_size;
+  by_uid_.add(stat.stx_uid, apparent_bytes, stat.stx_blocks * 512);
+  by_gid_.add(stat.stx_gid, apparent_bytes, stat.stx_blocks * 512);
 
   if (stat.stx_nlink > 1 && !is_directory && writer_.root_is_directory_)
     notes_->add({input.device_index, directory.shard, stat.stx_ino, directory.index, stat.stx_uid,

@@ -17,11 +17,11 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "snapshot/derive.h"
 #include "snapshot/links.h"
+#include "snapshot/owner_sums.h"
 #include "snapshot/shard_writer.h"
 #include "snapshot/snapshot.h"
 
@@ -124,9 +124,8 @@ class WorkerWriter {
     std::uint64_t max = 0;
   };
   std::vector<InodeRange> inode_ranges_;                   // by device index
-  std::unordered_map<std::uint64_t, OwnerTotals> owners_;  // by uid << 32 | gid
-  OwnerTotals* last_owner_ = nullptr;
-  std::uint64_t last_owner_key_ = 0;
+  OwnerSums by_uid_;
+  OwnerSums by_gid_;
 };
 
 class SnapshotWriter {

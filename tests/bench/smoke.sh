@@ -26,6 +26,14 @@ for kind in src wide deep; do
       grep -q "^entries=$found directories=$directories bytes=$bytes errors=0 " "$work/out"
   done
 done
+for way in none record-{write,mmap,populate,direct,locked,single,path} count-{worker,atomic,mutex} sort-{memcmp,prefix,simd} pinned uring-8; do
+  run "$build/tests/bench/ways" -t 3 -o "$work" "$way" "$work/src"
+  [ "$status" -eq 77 ] && continue
+  expect "ways $way" 0
+  holds "ways $way sees what floor sees" [ "$(sed 's/seconds.*//' "$work/out")" = "$("$build/tests/bench/floor" "$work/src" | sed 's/seconds.*//')" ]
+done
+run "$build/tests/bench/ways" nonsense "$work/src"
+expect "ways: a way that is none" 2
 run "$build/tests/bench/corpus" src "$work/src" 10
 expect "a tree that exists is left alone" 2 "File exists"
 run "$build/tests/bench/floor" "$work/none"
@@ -36,5 +44,13 @@ expect "measure" 0
 holds "measure prints a ratio for the default" grep -qE '^pwalk-scan +[0-9.]+ +[0-9.]+ \+ +[0-9.]+ +[0-9.]+ ' "$work/out"
 run "$(dirname "$0")/measure" --rounds 1 --no-peers "$work" "$work/src"
 expect "measure without programs" 2 "build first"
+run "$(dirname "$0")/settle" --rounds 1 --no-builds --only "*sort*" "$build" "$work/src"
+expect "settle" 0
+holds "settle prints ratios" [ "$(grep -cE '[0-9]\.[0-9]{3} \([0-9.]+ to [0-9.]+\)$' "$work/out")" = 3 ]
+holds "settle leaves nothing" sh -c "! ls -d '$work'/settle.* 2>/dev/null"
+if [ -x "$build/tests/bench/parts" ]; then
+  run "$build/tests/bench/parts" --benchmark_min_time=0.001
+  expect "parts" 0
+fi
 holds "measure leaves nothing" sh -c "! ls -d '$work'/measure.* 2>/dev/null"
 finish
