@@ -137,7 +137,8 @@ class Worker {
   std::shared_ptr<Handle> handle_of(Node* node);
   std::shared_ptr<Handle> reopen(Node* node);
   void opened_one_of(Node* node);
-  void restore_parent(Node& node, int descriptor);
+  std::shared_ptr<Handle> climb_to(const Node& node);
+  std::shared_ptr<Handle> borrow(Node& node);
   int open_directory(int parent, const char* name, bool foreign_owner) noexcept;
   int open_with_patience(int parent, const char* name, bool foreign_owner) noexcept;
 
@@ -173,6 +174,12 @@ class Worker {
   std::size_t begun_ = 0;           // names before this one are being looked at, or were
   std::size_t handed_over_ = 0;     // names before this one were
   bool gave_up_ = false;            // a call never answered, so some names were not looked at
+
+  struct {
+    std::shared_ptr<Handle> handle;
+    Identity identity;
+    std::uint32_t depth = 0;
+  } last_;  // the directory below which something was opened last
 
   // Of the directory being read.
   Node* parent_ = nullptr;

@@ -71,9 +71,9 @@ int Worker::open_with_patience(int parent, const char* name, bool foreign_owner)
 /// believed only if it is the directory that was there before. nullptr, and errno, where that is not so.
 std::shared_ptr<Handle> Worker::reopen(Node* node) {
   std::vector<Node*> way;
-  std::shared_ptr<Handle> from;
+  std::shared_ptr<Handle> from = climb_to(*node);
   for (Node* at = node; at != nullptr && !from; at = at->parent) {
-    from = at->borrow();
+    from = borrow(*at);
     if (!from) way.push_back(at);
   }
   if (!from) {
@@ -100,41 +100,48 @@ std::shared_ptr<Handle> Worker::reopen(Node* node) {
 }
 
 std::shared_ptr<Handle> Worker::handle_of(Node* node) {
-  std::shared_ptr<Handle> handle = node->borrow();
+  std::shared_ptr<Handle> handle = borrow(*node);
   return handle ? handle : reopen(node);
 }
 
 /// One more subdirectory of `node` is open; with the last one its descriptor has served. The root's stays:
 /// every way back starts there.
 void Worker::opened_one_of(Node* node) {
-  if (node->unopened.fetch_sub(1, std::memory_order_acq_rel) != 1 || node->parent == nullptr) return;
-  std::shared_ptr<Handle> last = node->borrow();
-  node->drop();
-  if (last) restore_parent(*node, last->get());
+  if (node->unopened.fetch_sub(1, std::memory_order_acq_rel) == 1 && node->parent != nullptr) node->drop();
 }
 
-/// The parent gave its descriptor up but will be needed next: the way back is `..` from here, which costs one
-/// call however deep the tree is.
-void Worker::restore_parent(Node& node, int descriptor) {
-  Node* parent = node.parent;
-  if (parent == nullptr || parent->unopened.load(std::memory_order_acquire) == 0 || parent->borrow()) return;
-  Fd opened(seat_.call([=] {
-    return ::openat(descriptor, "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  }));
+/// From the directory that was needed last, if `node` is likely to be above it and nearer than the root:
+/// where a tree is deep, going down to each directory from the root would cost the square of its depth. What
+/// is found there is believed only if it is the directory that was there before.
+std::shared_ptr<Handle> Worker::climb_to(const Node& node) {
+  if (!last_.handle || last_.depth <= node.depth || last_.depth - node.depth > node.depth) return nullptr;
+  Fd at;
+  for (std::uint32_t depth = last_.depth; depth > node.depth; --depth) {
+    Fd above(open_with_patience(at ? at.get() : last_.handle->get(), "..", true));
+    if (!above) return nullptr;
+    at = std::move(above);
+  }
   struct statx stat;
-  if (!opened || look_at(opened.get(), "", stat) != 0 || identity_of(stat) != parent->identity) return;
-  parent->keep(std::make_shared<Handle>(std::move(opened), counters_.kept_handles));
-  shared_.queues.restored(number_, parent);
+  if (look_at(at.get(), "", stat) != 0 || identity_of(stat) != node.identity) return nullptr;
+  return std::make_shared<Handle>(std::move(at), counters_.kept_handles);
+}
+
+/// The descriptor of `node`, if anyone has one.
+std::shared_ptr<Handle> Worker::borrow(Node& node) {
+  std::shared_ptr<Handle> handle = node.borrow();
+  if (!handle && last_.handle && last_.depth == node.depth && last_.identity == node.identity)
+    handle = last_.handle;
+  return handle;
 }
 
 Worker::Opened Worker::open_pending(Task task) {
   Opened opened;
   Outcome& outcome = opened.outcome;
   const Pending& subdirectory = task.node->pending[task.position];
-  std::shared_ptr<Handle> parent = handle_of(task.node);
+  last_ = {handle_of(task.node), task.node->identity, task.node->depth};
   int descriptor = -1;
-  if (parent)
-    descriptor = open_with_patience(parent->get(), task.node->name_of(task.position),
+  if (last_.handle)
+    descriptor = open_with_patience(last_.handle->get(), task.node->name_of(task.position),
                                     (subdirectory.flags & pending_foreign_owner) != 0);
   if (descriptor >= 0) {
     opened.descriptor = Fd(descriptor);

@@ -128,11 +128,12 @@ sleep 0.5
 child=$(cat "/proc/$process/task/$process/children")
 kill -KILL "$process"
 wait "$process" 2>/dev/null
-holds "the scan ends with the process that waits for it" wait_for 3 ended $child
+holds "the scan ends with the process that waits for it" wait_for 3 ended "${child% }"
 "$scan_program" --timeout 60 --rate 1 -o "$work/killed" "$work" 2>"$work/err" &
 process=$!
 sleep 0.5
-kill -KILL $(cat "/proc/$process/task/$process/children")
+child=$(cat "/proc/$process/task/$process/children")
+kill -KILL "${child% }"
 status=0
 wait "$process" || status=$?
 expect "a scan that was killed is told" 2 "ended by signal 9"
