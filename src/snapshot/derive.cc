@@ -31,11 +31,26 @@ class Appender {
   unsigned char* at_;
 };
 
-constexpr std::size_t fixed_bytes = 96;  // more than all fixed-width fields of one child
+constexpr std::size_t stream_from = 65536;  // bytes: few directories have more
+constexpr std::size_t fixed_bytes = 96;     // more than all fixed-width fields of one child
 
 }  // namespace
 
+void BlockHasher::stream() noexcept {
+  if (!streamed_) stream_.start();
+  streamed_ = true;
+  stream_.add(bytes_.data(), length_);
+  length_ = 0;
+}
+
+Hash128 BlockHasher::finish() noexcept {
+  if (!streamed_) return hash128(bytes_.data(), length_);
+  stream();
+  return stream_.finish();
+}
+
 void BlockHasher::add(const EntryFacts& child) {
+  if (length_ >= stream_from) stream();
   std::size_t room = length_ + fixed_bytes + child.name.size() + child.target.size();
   if (bytes_.size() < room) bytes_.resize(room + room / 2);
   Appender out(bytes_.data() + length_);

@@ -37,13 +37,20 @@ struct EntryFacts {
 /// u32 target length, target. All little-endian.
 class BlockHasher {
  public:
-  void start() noexcept { length_ = 0; }
+  void start() noexcept {
+    length_ = 0;
+    streamed_ = false;
+  }
   void add(const EntryFacts& child);
-  Hash128 finish() const noexcept { return hash128(bytes_.data(), length_); }
+  Hash128 finish() noexcept;
 
  private:
+  void stream() noexcept;
+
   std::vector<unsigned char> bytes_;  // grows only; zero-filling it anew for each directory cost 8 %
   std::size_t length_ = 0;
+  Hash128Stream stream_;  // of a large directory: what came before those bytes
+  bool streamed_ = false;
 };
 
 /// Sums one entry (its own inode metadata) into `totals`; directories count into directory_bytes.

@@ -123,7 +123,7 @@ class WorkerWriter {
     std::uint64_t min = ~std::uint64_t{0};
     std::uint64_t max = 0;
   };
-  std::vector<InodeRange> inode_ranges_;                   // by device index
+  std::vector<InodeRange> inode_ranges_;  // by device index
   OwnerSums by_uid_;
   OwnerSums by_gid_;
 };

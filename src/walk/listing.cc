@@ -16,6 +16,9 @@ constexpr std::size_t read_bytes = 65536;             // asked of one getdents64
 constexpr std::size_t buffer_bytes = 2 * read_bytes;  // so that most directories need one buffer
 constexpr std::size_t slack_bytes = 8;                // a prefix is loaded as eight bytes
 
+constexpr std::size_t few = 64;  // names that are sorted by comparing them
+
+/// The first eight bytes of what is behind `name`, as a number; eight bytes from there on can be read.
 std::uint64_t prefix_of(const char* name, std::uint32_t length) noexcept {
   std::uint64_t word;
   std::memcpy(&word, name, sizeof word);
@@ -31,6 +34,28 @@ bool before(const Listed64& a, const Listed64& b) noexcept {
   if (order != 0) return order < 0;
   if (a.length != b.length) return a.length < b.length;
   return a.order < b.order;
+}
+
+/// Sorts names whose first `known` bytes are the same, `prefix` being the eight behind those. Each name is
+/// looked at once for every eight bytes that it shares with another, not once for every comparison: of many,
+/// each look misses the caches.
+void sort_by_prefix(Listed64* begin, Listed64* end, std::uint32_t known) {
+  std::sort(begin, end, [](const Listed64& a, const Listed64& b) { return a.prefix < b.prefix; });
+  for (Listed64* first = begin; first != end;) {
+    Listed64* last =
+        std::find_if(first + 1, end, [&](const Listed64& at) { return at.prefix != first->prefix; });
+    // No name holds a zero byte, so equal prefixes end in the same place, if they do.
+    bool all_seen = static_cast<unsigned char>(first->prefix) == 0;
+    if (all_seen) {
+      std::sort(first, last, [](const Listed64& a, const Listed64& b) { return a.order < b.order; });
+    } else if (last - first > 1) {
+      for (Listed64* at = first; at != last; ++at)
+        at->prefix =
+            at->length > known + 8 ? prefix_of(at->dirent->d_name + known + 8, at->length - known - 8) : 0;
+      sort_by_prefix(first, last, known + 8);
+    }
+    first = last;
+  }
 }
 
 }  // namespace
@@ -83,7 +108,10 @@ void Listing::take(const unsigned char* begin, const unsigned char* end) {
 }
 
 void Listing::sort() {
-  std::sort(names_.begin(), names_.end(), before);
+  if (names_.size() <= few)
+    std::sort(names_.begin(), names_.end(), before);
+  else
+    sort_by_prefix(names_.data(), names_.data() + names_.size(), 0);
 }
 
 }  // namespace pwalk::walk

@@ -16,7 +16,7 @@ namespace pwalk::walk {
 
 /// One name in the listing's buffers.
 struct Listed64 {
-  std::uint64_t prefix;  // first 8 bytes of the name, big-endian, zeros behind its end
+  std::uint64_t prefix;  // first 8 bytes of the name, big-endian, zeros behind its end; until it is sorted
   const struct dirent64* dirent;
   std::uint32_t length;
   std::uint32_t order;  // position in which it was listed

@@ -44,6 +44,9 @@ expect "measure" 0
 holds "measure prints a ratio for the default" grep -qE '^pwalk-scan +[0-9.]+ +[0-9.]+ \+ +[0-9.]+ +[0-9.]+ ' "$work/out"
 run "$(dirname "$0")/measure" --rounds 1 --no-peers "$work" "$work/src"
 expect "measure without programs" 2 "build first"
+run "$(dirname "$0")/peak-memory" "$build" "$work/src" -j 2
+expect "peak-memory" 0
+holds "peak-memory tells both kinds" grep -qE '^anonymous [0-9.]+ MiB, resident [0-9.]+ MiB at most' "$work/out"
 run "$(dirname "$0")/settle" --rounds 1 --no-builds --only "*sort*" "$build" "$work/src"
 expect "settle" 0
 holds "settle prints ratios" [ "$(grep -cE '[0-9]\.[0-9]{3} \([0-9.]+ to [0-9.]+\)$' "$work/out")" = 3 ]

@@ -146,6 +146,38 @@ TEST(Fingerprint, CoversWhatThePageSaysAndNothingElse) {
   EXPECT_FALSE(changed([](EntryFacts& facts) { facts.blocks = 3; }));
 }
 
+TEST(Fingerprint, IsThatOfAllBytesHoweverManyThereAre) {
+  for (unsigned children : {1u, 100u, 5000u}) {  // the last are hashed piece by piece
+    BlockHasher hasher;
+    hasher.start();
+    std::string bytes;  // as pwalk-snapshot(5) has them
+    auto append = [&](auto value) { bytes.append(reinterpret_cast<const char*>(&value), sizeof value); };
+    for (std::uint32_t i = 0; i < children; ++i) {
+      std::string name = "name " + std::to_string(i);
+      EntryFacts facts;
+      facts.name = name;
+      facts.mode = S_IFREG | 0644;
+      facts.inode = i;
+      hasher.add(facts);
+      append(static_cast<std::uint32_t>(name.size()));
+      bytes += name;
+      append(std::uint32_t{S_IFREG | 0644});
+      append(std::uint64_t{0});  // uid, gid
+      append(std::uint64_t{0});  // rdev
+      append(std::uint64_t{i});
+      for (int time = 0; time < 2; ++time) {
+        append(std::int64_t{0});
+        append(std::uint32_t{0});
+      }
+      append(std::uint32_t{0});  // nlink
+      append(std::uint64_t{0});  // size
+      append(std::uint64_t{0});  // blocks
+      append(std::uint32_t{0});  // target
+    }
+    EXPECT_EQ(hasher.finish(), hash128(bytes.data(), bytes.size())) << children;
+  }
+}
+
 TEST(Fingerprint, CoversStateErrnoAndSubdirectories) {
   Hash128 block = hash128("", 0);
   auto fingerprint = [&](std::uint16_t state, std::uint16_t error, int children) {

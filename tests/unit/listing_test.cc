@@ -24,10 +24,11 @@ TEST(Listing, SortsAsMemcmpDoes) {
   std::set<std::string> expected;  // std::string compares as memcmp does
   static constexpr char letters[] = "ab\x01\x7f\x80\xff";
   while (expected.size() < 3000) {
-    // Lengths around the eight bytes that are compared first.
-    std::string name(1 + random() % 12, 'a');
-    for (char& c : name)
-      if (random() % 3 == 0) c = letters[random() % (sizeof letters - 1)];
+    // Lengths around the eight bytes that are compared at a time, many with several of them alike.
+    std::size_t alike = random() % 4 * 8;
+    std::string name(alike + 1 + random() % 12, 'a');
+    for (std::size_t i = alike; i < name.size(); ++i)
+      if (random() % 3 == 0) name[i] = letters[random() % (sizeof letters - 1)];
     if (expected.insert(name).second) {
       ASSERT_EQ(::mkdirat(descriptor.get(), name.c_str(), 0700), 0);
     }
