@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t large_buffer_units = 4;                     // 256 KiB stay in a processor's cache
 constexpr std::uint64_t large_file_bytes = std::uint64_t{1} << 20;  // from here on the large buffer
-constexpr std::uint64_t write_back_bytes = std::uint64_t{8} << 20;  // begun in portions of this
+constexpr std::uint64_t write_back_bytes = std::uint64_t{1} << 20;  // begun in portions of this
 
 }  // namespace
 
@@ -38,9 +38,7 @@ void AppendedFile::write_out() {
   created_ = true;
   write_buffer(file.get());
   if (written_ - write_back_ >= write_back_bytes) {
-    // A hint: the last fsync finds less to do. That a file system has no such call does no harm.
-    ::sync_file_range(file.get(), static_cast<off_t>(start_offset_ + write_back_),
-                      static_cast<off_t>(written_ - write_back_), SYNC_FILE_RANGE_WRITE);
+    start_write_back(file.get(), start_offset_ + write_back_, written_ - write_back_);
     write_back_ = written_;
   }
   if (written_ >= large_file_bytes && capacity_ == unit_bytes) {
@@ -49,13 +47,13 @@ void AppendedFile::write_out() {
   }
 }
 
-void AppendedFile::close_durably(const std::string& head, const std::string& tail) {
+void AppendedFile::complete(const std::string& head, const std::string& tail) {
   Fd file = open_patiently(directory_, name_, created_ ? O_WRONLY : O_WRONLY | O_CREAT | O_EXCL);
   created_ = true;
   if (used_ > 0) write_buffer(file.get());
   write_exactly(file.get(), head.data(), head.size(), 0, name_);
   write_exactly(file.get(), tail.data(), tail.size(), start_offset_ + written_, name_);
-  sync_file(file.get(), name_);
+  start_write_back(file.get(), 0, 0);
   if (::close(file.release()) != 0) throw_errno("cannot close '" + name_ + "'");
 }
 

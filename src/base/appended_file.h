@@ -40,9 +40,9 @@ class AppendedFile {
   /// Writes the buffer and empties it. std::system_error: ENOSPC, EDQUOT, EFBIG, EIO …
   void write_out();
 
-  /// Writes what is buffered, `head` at file offset 0 and `tail` behind all contents, and forces the file to
-  /// the storage.
-  void close_durably(const std::string& head, const std::string& tail);
+  /// Writes what is buffered, `head` at file offset 0 and `tail` behind all contents, and lets write-back of
+  /// all of it begin: it is for force_file() to wait for that.
+  void complete(const std::string& head, const std::string& tail);
 
   const std::string& name() const noexcept { return name_; }
 

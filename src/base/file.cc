@@ -98,6 +98,16 @@ void sync_file(int descriptor, const std::string& path) {
     if (errno != EINTR) throw_errno("cannot force '" + printable(path) + "' to the storage");
 }
 
+void force_file(int directory, const std::string& path) {
+  Fd file = open_patiently(directory, path, O_RDONLY);
+  sync_file(file.get(), path);
+}
+
+void start_write_back(int descriptor, std::uint64_t offset, std::uint64_t length) noexcept {
+  ::sync_file_range(descriptor, static_cast<off_t>(offset), static_cast<off_t>(length),
+                    SYNC_FILE_RANGE_WRITE);
+}
+
 void write_file_durably(int directory, const std::string& path, const std::string& contents) {
   Fd file = open_at(directory, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   write_exactly(file.get(), contents.data(), contents.size(), 0, path);

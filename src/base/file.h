@@ -39,6 +39,12 @@ void write_file_durably(int directory, const std::string& path, const std::strin
 
 /// fsync; any failure is final for what was written.
 void sync_file(int descriptor, const std::string& path);
+/// Opens `path` below `directory` and forces it to the storage: an error of write-back that nobody was told
+/// of yet is told here.
+void force_file(int directory, const std::string& path);
+/// Lets write-back of a range begin (length 0: to the end). A hint: the fsync to come finds less to do, and
+/// that a file system has no such call does no harm.
+void start_write_back(int descriptor, std::uint64_t offset, std::uint64_t length) noexcept;
 
 /// Removes `path` and everything below it, relative to `directory`; never follows a symbolic link. Missing
 /// is success. Depth is bounded by `levels` (stores are two deep).

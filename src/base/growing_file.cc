@@ -22,6 +22,7 @@ namespace pwalk {
 namespace {
 
 constexpr std::uint64_t window_limit = 16384;
+constexpr std::uint64_t pages_step_bytes = 131072;  // pages asked for at once: many files may be growing
 constexpr long btrfs_magic = 0x9123683e;
 
 /// On btrfs a page that is written, forced and dirtied again needs new room under copy-on-write, which a full
@@ -74,6 +75,20 @@ std::uint64_t GrowingFile::window_end(std::uint64_t offset) const noexcept {
 }
 
 void GrowingFile::grow_slowly(std::uint64_t length) {
+  if (length > grown_) add_windows(length);
+  while (ready_ < length) get_pages();
+}
+
+/// Asks for the next few pages of the mapping at once: a fault for each of them costs more, and is the
+/// largest part of what a directory record costs.
+void GrowingFile::get_pages() {
+  std::uint64_t end = std::min(window_end(ready_), ready_ + pages_step_bytes);
+  // A hint, which older kernels do not know: a store asks for what is still missing.
+  if (allocate_) ::madvise(at(ready_), end - ready_, MADV_POPULATE_WRITE);
+  ready_ = end;
+}
+
+void GrowingFile::add_windows(std::uint64_t length) {
   int flags = created_ ? O_RDWR : O_RDWR | O_CREAT | O_EXCL;
   Fd file = open_patiently(directory_, name_, flags);
   if (!created_) disable_copy_on_write(file.get());
@@ -118,14 +133,17 @@ void GrowingFile::write_window(int descriptor, std::uint64_t window, std::uint64
                 start_offset_ + start, name_);
 }
 
-void GrowingFile::close_durably(const std::string& head, std::uint64_t length, const std::string& tail) {
+void GrowingFile::complete(const std::string& head, std::uint64_t length, const std::string& tail) {
   Fd file = open_patiently(directory_, name_, O_RDWR);
   for (std::uint64_t window = 0; window < window_count_; ++window) write_window(file.get(), window, length);
+  // Forcing a page that is still mapped asks all processors to forget it, one page at a time: of 4,200 mapped
+  // pages that was 70 ms of a scan of two seconds.
+  for (std::uint64_t window = 0; window < window_count_; ++window) regions_[window].reset();
   write_exactly(file.get(), head.data(), head.size(), 0, name_);
   write_exactly(file.get(), tail.data(), tail.size(), start_offset_ + length, name_);
   while (::ftruncate(file.get(), static_cast<off_t>(start_offset_ + length + tail.size())) != 0)
     if (errno != EINTR) throw_errno("cannot set the length of '" + name_ + "'");
-  sync_file(file.get(), name_);
+  start_write_back(file.get(), 0, 0);
   if (lost_.load(std::memory_order_relaxed)) throw_errno(EIO, "cannot write '" + name_ + "'");
   if (::close(file.release()) != 0) throw_errno("cannot close '" + name_ + "'");
 }

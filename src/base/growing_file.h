@@ -33,7 +33,7 @@ class GrowingFile {
 
   /// Makes bytes [0, length) of the mapped part writable. std::system_error: ENOSPC, EDQUOT, EFBIG, EIO …
   void grow(std::uint64_t length) {
-    if (length > grown_) grow_slowly(length);
+    if (length > ready_) grow_slowly(length);
   }
   std::uint64_t grown_bytes() const noexcept { return grown_; }
 
@@ -45,10 +45,10 @@ class GrowingFile {
   }
   std::uint64_t window_end(std::uint64_t offset) const noexcept;
 
-  /// Writes what is still in memory, `head` at file offset 0 and `tail` at start_offset + `length`; sets the
-  /// file's length to exactly that and forces it to the storage. Nothing may be written through windows any
-  /// more.
-  void close_durably(const std::string& head, std::uint64_t length, const std::string& tail);
+  /// Writes what is still in memory, `head` at file offset 0 and `tail` at start_offset + `length`, sets the
+  /// file's length to exactly that and lets write-back of all of it begin: it is for force_file() to wait for
+  /// that. The windows are gone then.
+  void complete(const std::string& head, std::uint64_t length, const std::string& tail);
 
   bool exists() const noexcept { return grown_ > 0; }
   const std::string& name() const noexcept { return name_; }
@@ -73,7 +73,9 @@ class GrowingFile {
     return first_window_bytes_ << (window < doublings ? window : doublings);
   }
   void grow_slowly(std::uint64_t length);
+  void add_windows(std::uint64_t length);
   void add_window(int descriptor);
+  void get_pages();
   void write_window(int descriptor, std::uint64_t window, std::uint64_t length);
 
   int directory_;
@@ -83,6 +85,7 @@ class GrowingFile {
   bool created_ = false;
   bool allocate_;  // false: the file system has no fallocate, windows are memory
   std::uint64_t grown_ = 0;
+  std::uint64_t ready_ = 0;  // of those bytes, the ones whose pages were asked for
   std::uint64_t window_count_ = 0;
   std::atomic<bool> lost_{false};
   // One pointer a window, never moved: other threads read it while this one grows. Its untouched pages cost

@@ -109,9 +109,9 @@ ArrayFile ArrayWriter::finish(const Manifest& manifest) {
   std::string head(format::records_offset, '\0');
   std::memcpy(head.data(), &header, sizeof header);
   if (appended_)
-    appended_->close_durably(head, tail);
+    appended_->complete(head, tail);
   else
-    mapped_->close_durably(head, bytes_, tail);
+    mapped_->complete(head, bytes_, tail);
 
   std::string proof(reinterpret_cast<const char*>(&header), sizeof header);
   append_words(proof, table_hashes);

@@ -41,7 +41,8 @@ class ShardWriter {
   /// beyond that an old one may be written once more.
   std::uint32_t intern(const format::Attributes& attributes);
 
-  /// Writes out all arrays that have records; `first_entry` is filled in by the caller.
+  /// Writes out all arrays that have records, without forcing them to the storage; `first_entry` is filled in
+  /// by the caller.
   Shard finish(const Manifest& manifest);
 
  private:

@@ -13,6 +13,7 @@ namespace pwalk::snapshot {
 namespace {
 
 constexpr std::uint32_t shard_limit = 65536;
+constexpr unsigned threads_that_wait = 8;  // for files on their way to the storage
 
 void add_owner(OwnerTotals& to, const OwnerTotals& from) noexcept {
   to.entries += from.entries;
@@ -68,21 +69,15 @@ class SnapshotWriter::Records : public DirectoryRecords {
   SnapshotWriter& writer_;
 };
 
-void SnapshotWriter::finish_shards(Manifest& manifest, unsigned threads) {
-  std::uint32_t shards = shard_count();
-  manifest.shards.resize(shards);
+/// Calls `finish` with each number below `count`, from up to `threads` threads; rethrows the first exception.
+template <class Finish>
+void SnapshotWriter::in_parallel(std::uint32_t count, unsigned threads, Finish finish) {
   std::atomic<std::uint32_t> next{0};
   std::mutex failure_mutex;
   std::exception_ptr failure;
   auto work = [&] {
     try {
-      for (std::uint32_t number = next++; number < shards; number = next++) {
-        ShardWriter& shard = *shards_[number];
-        auto directories = static_cast<std::uint32_t>(shard.records(format::array_directories));
-        for (std::uint32_t index = 0; index < directories; ++index)
-          shard.directory(index).reserved[0] = shard.directory(index).reserved[1] = 0;
-        manifest.shards[number] = shard.finish(manifest);
-      }
+      for (std::uint32_t number = next++; number < count; number = next++) finish(number);
     } catch (...) {
       std::lock_guard lock(failure_mutex);
       if (!failure) failure = std::current_exception();
@@ -91,13 +86,31 @@ void SnapshotWriter::finish_shards(Manifest& manifest, unsigned threads) {
   {
     std::vector<std::jthread> pool;
     try {
-      for (unsigned i = 1; i < std::min(threads, shards); ++i) pool.emplace_back(work);
+      for (unsigned i = 1; i < std::min(threads, count); ++i) pool.emplace_back(work);
     } catch (const std::system_error&) {
       // The system allows no more threads: those that there are do it.
     }
     work();
   }
   if (failure) std::rethrow_exception(failure);
+}
+
+void SnapshotWriter::finish_shards(Manifest& manifest, unsigned threads) {
+  std::uint32_t shards = shard_count();
+  manifest.shards.resize(shards);
+  in_parallel(shards, threads, [&](std::uint32_t number) {
+    ShardWriter& shard = *shards_[number];
+    auto directories = static_cast<std::uint32_t>(shard.records(format::array_directories));
+    for (std::uint32_t index = 0; index < directories; ++index)
+      shard.directory(index).reserved[0] = shard.directory(index).reserved[1] = 0;
+    manifest.shards[number] = shard.finish(manifest);
+  });
+  // Only now that write-back of all files has begun is any of them waited for.
+  std::vector<std::string> files;
+  for (const Shard& shard : manifest.shards)
+    for (const ArrayFile& file : shard.files) files.push_back(file.file_name);
+  in_parallel(static_cast<std::uint32_t>(files.size()), threads_that_wait,
+              [&](std::uint32_t number) { force_file(directory_, files[number]); });
   std::uint64_t first_entry = 0;
   for (std::uint32_t number = 0; number < shards; ++number) {
     manifest.shards[number].first_entry = first_entry;

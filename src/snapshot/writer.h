@@ -154,6 +154,8 @@ class SnapshotWriter {
   ShardWriter& new_shard();
   ShardWriter& shard(std::uint32_t number) const noexcept { return *shards_[number]; }
   format::Directory& record(Place place) const noexcept { return shard(place.shard).directory(place.index); }
+  template <class Finish>
+  static void in_parallel(std::uint32_t count, unsigned threads, Finish finish);
   void finish_shards(Manifest& manifest, unsigned threads);
   void gather_counts(Manifest& manifest, const OwnerExcess& excess);
 

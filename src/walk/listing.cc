@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 namespace pwalk::walk {
 
@@ -15,6 +16,10 @@ namespace {
 constexpr std::size_t read_bytes = 65536;             // asked of one getdents64
 constexpr std::size_t buffer_bytes = 2 * read_bytes;  // so that most directories need one buffer
 constexpr std::size_t slack_bytes = 8;                // a prefix is loaded as eight bytes
+
+// The position behind the last name on ext4. None lies behind it, so what is read from there is the end: one
+// call less for each directory.
+constexpr std::int64_t last_position = std::numeric_limits<std::int64_t>::max();
 
 constexpr std::size_t few = 64;  // names that are sorted by comparing them
 
@@ -85,14 +90,17 @@ int Listing::read(int descriptor, Seat& seat) {
     if (got < 0) return errno;
     if (got == 0) return 0;
     buffers_[buffer_].used += static_cast<std::size_t>(got);
-    take(begin, begin + got);
+    if (take(begin, begin + got) == last_position) return 0;
   }
 }
 
-void Listing::take(const unsigned char* begin, const unsigned char* end) {
+/// Returns the position from which the listing goes on.
+std::int64_t Listing::take(const unsigned char* begin, const unsigned char* end) {
+  std::int64_t position = 0;
   for (const unsigned char* at = begin; at < end;) {
     const auto* dirent = reinterpret_cast<const struct dirent64*>(at);
     at += dirent->d_reclen;
+    position = dirent->d_off;
     const char* name = dirent->d_name;
     if (name[0] == '.' && name[1] == '\0') {
       own_inode_ = dirent->d_ino;
@@ -105,6 +113,7 @@ void Listing::take(const unsigned char* begin, const unsigned char* end) {
     names_bytes_ += length + 1;
     names_.push_back({prefix_of(name, length), dirent, length, static_cast<std::uint32_t>(names_.size())});
   }
+  return position;
 }
 
 void Listing::sort() {

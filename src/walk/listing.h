@@ -39,7 +39,7 @@ class Listing {
 
  private:
   unsigned char* room();
-  void take(const unsigned char* begin, const unsigned char* end);
+  std::int64_t take(const unsigned char* begin, const unsigned char* end);
 
   struct Buffer {
     std::unique_ptr<unsigned char[]> bytes;

@@ -52,7 +52,7 @@ TEST_F(AppendedFileTest, HoldsWhatWasAppendedAndExactlyThat) {
     for (std::uint64_t at = 0, part = 1; at < length; at += part, part = part * 3 % 200'001 + 1)
       append_all(file, std::string_view(bytes).substr(at, part));
     EXPECT_EQ(file.bytes(), length);
-    file.close_durably("head", "tail");
+    file.complete("head", "tail");
     EXPECT_EQ(read_file(descriptor_.get(), name, 1 << 30),
               "head" + std::string(start - 4, '\0') + bytes + "tail");
   }

@@ -48,7 +48,7 @@ TEST_P(GrowingFileTest, HoldsWhatWasWrittenAndExactlyThat) {
     if (early == nullptr) early = file.at(5000);
   }
   EXPECT_EQ(file.at(5000), early) << "windows never move";
-  file.close_durably("head", length, "tail");
+  file.complete("head", length, "tail");
   std::string contents = read_file(descriptor_.get(), "file", 1 << 30);
   ASSERT_EQ(contents.size(), start + length + 4);
   EXPECT_EQ(contents.substr(0, 4), "head");
@@ -82,7 +82,7 @@ TEST_P(GrowingFileTest, AFullFileIsAnErrorNotAFault) {
   try {
     GrowingFile file(descriptor_.get(), "file", start, first_window, GetParam());
     fill(file, 0, 1 << 20);
-    file.close_durably("", 1 << 20, "");
+    file.complete("", 1 << 20, "");
     ADD_FAILURE() << "the limit was not noticed";
   } catch (const std::system_error& error) {
     EXPECT_EQ(error.code().value(), EFBIG);
