@@ -19,7 +19,7 @@ cp "$PWALK_SOURCE/tests/support/views_oracle" "$PWALK_SOURCE/tests/support/viewe
 tree=$work/tree
 point=$work/point
 snapshot=$work/snapshot
-"$PWALK_SUPPORT/oddities" --seed 6 --wide 500 --levels 30 "$tree" >/dev/null || fail "oddities"
+"$PWALK_SUPPORT/oddities" --seed 6 --wide 200 --levels 20 "$tree" >/dev/null || fail "oddities"
 chmod 0755 "$tree"
 # A real entry called .pwalk, and one called .pwalk~ beside it.
 mkdir -p "$tree/taken/.pwalk" "$tree/taken/.pwalk~" && touch "$tree/taken/.pwalk/real" "$tree/taken/.pwalk~/real too"
