@@ -26,7 +26,8 @@ std::optional<int> parse(int argc, char** argv, CommandLine& line) {
   app.add_option("SOURCE", line.source, "A snapshot, one NAME directory of a store, or a store")->required();
   app.add_option("MOUNTPOINT", line.mount_point, "A directory")->required();
   app.add_option("-o", line.options,
-                 "Mount options: allow_other, allow_root, acl=mode, auto_unmount, noexec, …")
+                 "Mount options: allow_other, allow_root, acl=mode, totals=all, rbytes, xattr[=list], "
+                 "auto_unmount, noexec, …")
       ->type_name("OPTIONS")
       ->expected(1)
       ->take_all();

@@ -4,7 +4,9 @@
 
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "snapshot/format.h"
 
@@ -21,6 +23,11 @@ timespec time_of(snapshot::Timestamp time) noexcept {
 mode_t type_of(const snapshot::Entry& entry) noexcept {
   mode_t type = entry.mode & mode_t{S_IFMT};
   return type == 0 ? S_IFREG : type;
+}
+
+off_t shown_size(std::uint64_t bytes) noexcept {
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
+  return static_cast<off_t>(std::min(bytes, most));
 }
 
 struct stat attributes_of(const snapshot::Entry& entry, std::uint64_t inode) noexcept {

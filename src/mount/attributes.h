@@ -15,6 +15,9 @@ namespace pwalk::mount {
 /// bits through.
 struct stat attributes_of(const snapshot::Entry& entry, std::uint64_t inode) noexcept;
 
+/// An amount of bytes as st_size: at most what fits, because the kernel refuses a size beyond 2^63.
+off_t shown_size(std::uint64_t bytes) noexcept;
+
 /// Type bits of the entry, S_IFREG where not even the type is known.
 mode_t type_of(const snapshot::Entry& entry) noexcept;
 

@@ -1,6 +1,6 @@
-// Node ids by arithmetic: kind 4 bits | 60 bits, which for an entry are store slot 20 | entry number 40, and
-// for what the store itself has a hash. 1 is the root and no other id is 0 or 1, so the daemon keeps no table
-// of what the kernel knows, and forgets nothing.
+// Node ids by arithmetic: kind 4 bits | 60 bits, which for an entry and for the views of it are store slot 20
+// | entry number 40, and for what the store itself has a hash. 1 is the root and no other id is 0 or 1, so
+// the daemon keeps no table of what the kernel knows, and forgets nothing.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -19,6 +19,18 @@ enum class NodeKind : std::uint8_t {
   name = 2,    // a NAME directory, by the hash of NAME
   latest = 3,  // a NAME's link, by the hash of NAME and target: a new target is another node, so that a
                // target that the kernel has cached is never stale
+  // The views in a directory's `.pwalk`: slot and entry number of that directory …
+  views = 4,  // `.pwalk` itself
+  stat_directory = 5,
+  du_directory = 6,
+  own_json = 7,
+  summary_json = 8,
+  summary = 9,
+  errors = 10,
+  snapshot_json = 11,  // of the root only
+  // … and slot and entry number of the child.
+  stat_file = 12,
+  du_file = 13,
 };
 
 inline constexpr std::uint64_t root_node = 1;
@@ -38,7 +50,14 @@ constexpr std::uint64_t entry_node(std::uint32_t slot, std::uint64_t entry_numbe
 /// NodeKind::none for a number that is no id (of the root too, whose meaning follows from the source).
 constexpr NodeKind node_kind(std::uint64_t node) noexcept {
   std::uint64_t kind = node >> node_value_bits;
-  return kind <= static_cast<std::uint8_t>(NodeKind::latest) ? static_cast<NodeKind>(kind) : NodeKind::none;
+  return kind <= static_cast<std::uint8_t>(NodeKind::du_file) ? static_cast<NodeKind>(kind) : NodeKind::none;
+}
+constexpr bool is_view(NodeKind kind) noexcept {
+  return kind >= NodeKind::views;
+}
+/// The node id of a view of an entry.
+constexpr std::uint64_t view_node(NodeKind view, std::uint32_t slot, std::uint64_t entry_number) noexcept {
+  return make_node(view, std::uint64_t{slot} << format::entry_number_bits | entry_number);
 }
 constexpr std::uint64_t node_value(std::uint64_t node) noexcept {
   return node & node_value_mask;

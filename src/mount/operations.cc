@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,7 @@ namespace {
 constexpr double year_seconds = 31536000;
 constexpr double store_seconds = 1;                            // snapshots come and go
 constexpr std::size_t largest_listing = std::size_t{1} << 20;  // the kernel asks for at most 256 pages
+constexpr std::size_t largest_read = largest_listing;
 
 // ---- answers ----------------------------------------------------------------------------------------------
 
@@ -47,6 +49,9 @@ struct BytesReply {
   const char* bytes;
   std::size_t length;
 };
+struct TextReply {
+  std::string text;
+};
 /// An extended attribute's value, or the names of all.
 struct ExtendedReply {
   std::string bytes;
@@ -56,7 +61,7 @@ struct FileSystemReply {
   struct statvfs numbers;
 };
 using Reply = std::variant<ErrorReply, EntryReply, AttributesReply, TargetReply, OpenReply, BytesReply,
-                           ExtendedReply, FileSystemReply>;
+                           TextReply, ExtendedReply, FileSystemReply>;
 
 struct Sender {
   fuse_req_t request;
@@ -68,6 +73,9 @@ struct Sender {
   void operator()(const TargetReply& reply) const { fuse_reply_readlink(request, reply.target.c_str()); }
   void operator()(const OpenReply& reply) const { fuse_reply_open(request, &reply.flags); }
   void operator()(const BytesReply& reply) const { fuse_reply_buf(request, reply.bytes, reply.length); }
+  void operator()(const TextReply& reply) const {
+    fuse_reply_buf(request, reply.text.data(), reply.text.size());
+  }
   void operator()(const ExtendedReply& reply) const {
     if (reply.room == 0) {
       fuse_reply_xattr(request, reply.bytes.size());
@@ -153,9 +161,21 @@ void read_link(fuse_req_t request, fuse_ino_t id) {
   answer(request, id, [&](Context& context) -> Reply { return TargetReply{context.tree.link_target(id)}; });
 }
 
-/// A snapshot has no contents; failing at read would make tar store zeros.
-void open_file(fuse_req_t request, fuse_ino_t, fuse_file_info*) {
-  fuse_reply_err(request, EOPNOTSUPP);
+void open_file(fuse_req_t request, fuse_ino_t id, fuse_file_info* file) {
+  answer(request, id, [&](Context& context) -> Reply {
+    OpenReply reply{*file};
+    bool directly = context.tree.is_read_directly(id);
+    reply.flags.direct_io = directly;
+    reply.flags.keep_cache = !directly;
+    reply.flags.noflush = 1;
+    return reply;
+  });
+}
+
+void read_file(fuse_req_t request, fuse_ino_t id, std::size_t room, off_t offset, fuse_file_info*) {
+  answer(request, id, [&](Context& context) -> Reply {
+    return TextReply{context.tree.read(id, static_cast<std::uint64_t>(offset), std::min(room, largest_read))};
+  });
 }
 
 void get_file_system(fuse_req_t request, fuse_ino_t id) {
@@ -169,17 +189,17 @@ void get_file_system(fuse_req_t request, fuse_ino_t id) {
 void get_extended(fuse_req_t request, fuse_ino_t id, const char* name, std::size_t room) {
   answer(request, id, [&](Context& context) -> Reply {
     // ls and others ask a file system that does not know an attribute no second time.
-    if (!is_acl_attribute(name)) return ErrorReply{EOPNOTSUPP};
-    snapshot::Acl acl = context.tree.acl(id);
-    std::string_view value = acl_attribute(acl, name);
-    if (value.empty()) return ErrorReply{ENODATA};
-    return ExtendedReply{std::string(value), room};
+    std::optional<std::string> value = context.tree.recursive_attribute(id, name);
+    if (!value && !is_acl_attribute(name)) return ErrorReply{EOPNOTSUPP};
+    if (!value) value = acl_attribute(context.tree.acl(id), name);
+    if (value->empty()) return ErrorReply{ENODATA};
+    return ExtendedReply{*value, room};
   });
 }
 
 void list_extended(fuse_req_t request, fuse_ino_t id, std::size_t room) {
   answer(request, id, [&](Context& context) -> Reply {
-    return ExtendedReply{acl_attribute_names(context.tree.acl(id)), room};
+    return ExtendedReply{context.tree.attribute_names(id), room};
   });
 }
 
@@ -304,7 +324,7 @@ void start(void* user_data, fuse_conn_info* connection) {
   if (context.ready) std::exchange(context.ready, nullptr)();
 }
 
-fuse_lowlevel_ops make_operations(bool with_acls) noexcept {
+fuse_lowlevel_ops make_operations(bool with_attributes) noexcept {
   fuse_lowlevel_ops table{};
   table.init = start;
   table.lookup = look_up;
@@ -313,11 +333,12 @@ fuse_lowlevel_ops make_operations(bool with_acls) noexcept {
   table.getattr = get_attributes;
   table.readlink = read_link;
   table.open = open_file;
+  table.read = read_file;
   table.opendir = open_directory;
   table.readdir = read_directory<false>;
   table.readdirplus = read_directory<true>;
   table.statfs = get_file_system;
-  if (with_acls) {
+  if (with_attributes) {
     table.getxattr = get_extended;
     table.listxattr = list_extended;
   }
@@ -326,10 +347,10 @@ fuse_lowlevel_ops make_operations(bool with_acls) noexcept {
 
 }  // namespace
 
-const fuse_lowlevel_ops& operations(bool with_acls) noexcept {
+const fuse_lowlevel_ops& operations(bool with_attributes) noexcept {
   static const fuse_lowlevel_ops without = make_operations(false);
   static const fuse_lowlevel_ops with = make_operations(true);
-  return with_acls ? with : without;
+  return with_attributes ? with : without;
 }
 
 }  // namespace pwalk::mount

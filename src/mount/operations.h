@@ -21,8 +21,8 @@ struct Context {
 };
 
 /// The table for fuse_session_new; what is not in it libfuse answers with ENOSYS (access: the kernel stops
-/// asking). Mutating calls do not get here, the mount being read-only. Without `with_acls` getxattr and
-/// listxattr are not in it either: answering them would make `ls -lR` 2.5 times slower.
-const fuse_lowlevel_ops& operations(bool with_acls) noexcept;
+/// asking). Mutating calls do not get here, the mount being read-only. Without `with_attributes` getxattr
+/// and listxattr are not in it either: answering them would make `ls -lR` 2.5 times slower.
+const fuse_lowlevel_ops& operations(bool with_attributes) noexcept;
 
 }  // namespace pwalk::mount

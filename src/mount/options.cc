@@ -41,6 +41,22 @@ bool begins_with_one_of(const Words& prefixes, std::string_view word) {
                      [&](std::string_view prefix) { return word.starts_with(prefix); });
 }
 
+/// Whether `word` is about totals, which `totals` then takes.
+bool take_totals_word(std::string_view word, TotalsOptions& totals) {
+  if (word == "totals=all") {
+    totals.for_all = true;
+  } else if (word == "rbytes") {
+    totals.as_sizes = true;
+  } else if (word == "xattr") {
+    totals.as_attributes = true;
+  } else if (word == "xattr=list") {
+    totals.as_attributes = totals.listed = true;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::vector<std::string> split_options(std::string_view text) {
@@ -70,11 +86,14 @@ std::string escape_option_value(std::string_view value) {
 
 Options read_options(const std::string& source, const std::vector<std::string>& words) {
   Options result;
+  bool allow_other = false;
   result.fuse = "ro,nosuid,nodev,default_permissions,subtype=pwalk-mount,fsname=";
   result.fuse += escape_option_value(source);
   for (const std::string& word : words) {
     if (word == "acl=mode") {
       result.acl_policy.mode_trusted = true;
+    } else if (take_totals_word(word, result.totals)) {
+      // The mount's own: libfuse does not know it.
     } else if (is_one_of(passed_words, word) || begins_with_one_of(passed_prefixes, word)) {
       if (word != "default_permissions") result.fuse += "," + escape_option_value(word);
       // What the kernel has cached for root, others may see too.
@@ -82,7 +101,12 @@ Options read_options(const std::string& source, const std::vector<std::string>& 
     } else if (!is_one_of(ignored_words, word) && !begins_with_one_of(ignored_prefixes, word)) {
       throw_errno(EINVAL, "unknown mount option '" + printable(word) + "'");
     }
+    allow_other |= word == "allow_other";
   }
+  if (result.totals.in_tree() && allow_other && !result.totals.for_all)
+    throw_errno(EINVAL,
+                "cannot use mount options 'rbytes' and 'xattr' with 'allow_other': whoever may enter a "
+                "directory would see the totals of what he may not; 'totals=all' says that he may");
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mount/acls.h"
+#include "mount/totals_options.h"
 
 namespace pwalk::mount {
 
@@ -21,10 +22,11 @@ struct Options {
   /// shows, then what means something to it.
   std::string fuse;
   AclPolicy acl_policy;
+  TotalsOptions totals;
 };
 
 /// What `words` ask for; those that mount(8) and fstab add are left out. std::system_error EINVAL naming an
-/// unknown word.
+/// unknown word, or totals in the tree itself where others may use the mount and not all may know them.
 Options read_options(const std::string& source, const std::vector<std::string>& words);
 
 }  // namespace pwalk::mount

@@ -103,7 +103,7 @@ class Session {
     std::string options = "-o" + settings.options.fuse;
     const char* words[] = {program, options.c_str(), settings.debug ? "-d" : nullptr, nullptr};
     fuse_args arguments = FUSE_ARGS_INIT(settings.debug ? 3 : 2, const_cast<char**>(words));
-    session_ = fuse_session_new(&arguments, &operations(context.tree.may_have_acls()),
+    session_ = fuse_session_new(&arguments, &operations(context.tree.may_have_attributes()),
                                 sizeof(fuse_lowlevel_ops), &context);
     fuse_opt_free_args(&arguments);
     if (session_ == nullptr) return;
@@ -170,7 +170,7 @@ int serve(const Settings& settings, const MessageSink& sink) {
   bool detached = false;  // changed before the first request is answered
   Log log([&](const std::string& text) { detached ? log_to_syslog(text) : sink(text); });
   Source source(settings.source, log);
-  Tree tree(source, settings.options.acl_policy);
+  Tree tree(source, settings.options.acl_policy, settings.options.totals);
   Context context{tree, log, nullptr};
 
   Background background;

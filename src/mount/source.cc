@@ -3,9 +3,12 @@
 #include "mount/source.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -13,10 +16,12 @@
 #include "base/text.h"
 #include "mount/node_id.h"
 #include "snapshot/format.h"
+#include "snapshot/store.h"
 
 namespace pwalk::mount {
 
 using snapshot::Snapshot;
+using snapshot::time_name;
 
 namespace {
 
@@ -192,6 +197,37 @@ SnapshotRef Source::snapshot(const std::string& name, const std::string& time) {
               "' has the slot of another snapshot of the store (was it copied?): " +
               "it is shown under a slot of its own until the mount ends");
   return added;
+}
+
+std::string Source::scan_name(const OpenSnapshot& snapshot) const {
+  if (!snapshot.place.name.empty()) return snapshot.place.name;
+  auto split = [](std::string_view path) {
+    std::size_t slash = path.rfind('/');
+    return std::pair(path.substr(0, slash == path.npos ? 0 : slash), path.substr(slash + 1));
+  };
+  auto [above, name] = split(path_);
+  if (kind_ == SourceKind::snapshot && name.starts_with(time_name(snapshot.snapshot->manifest().start)))
+    name = split(above).second;
+  return std::string(name);
+}
+
+std::string Source::read_manifest(const OpenSnapshot& snapshot, std::uint64_t offset,
+                                  std::size_t room) const {
+  const StorePlace& place = snapshot.place;
+  Fd directory =
+      place.time.empty() ? open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY) : open_name(place.name);
+  std::string path = place.time.empty() ? format::manifest_name : place.time + "/" + format::manifest_name;
+  if (!place.time.empty() && identity_of(directory.get(), place.time) != snapshot.identity)
+    throw_errno(ESTALE, "'" + printable(label(place)) + "' is not there any more");
+  Fd file = open_at(directory.get(), path, O_RDONLY | O_NOFOLLOW);
+  std::string bytes(room, '\0');
+  ssize_t got = 0;
+  do {
+    got = ::pread(file.get(), bytes.data(), room, static_cast<off_t>(offset));
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) throw_errno("cannot read '" + printable(label(place)) + "'");
+  bytes.resize(static_cast<std::size_t>(got));
+  return bytes;
 }
 
 struct stat Source::own_stat() const {

@@ -42,6 +42,13 @@ class Source {
   /// The snapshot NAME/TIME, opened if need be; nullptr if there is none.
   SnapshotRef snapshot(const std::string& name, const std::string& time);
 
+  /// The NAME of a snapshot: in a store; of a mounted snapshot the directory that it is in where it is called
+  /// by its time, else its own.
+  std::string scan_name(const OpenSnapshot& snapshot) const;
+  /// At most `room` bytes of a snapshot's manifest from `offset` on. std::system_error ESTALE where the
+  /// snapshot is not there any more.
+  std::string read_manifest(const OpenSnapshot& snapshot, std::uint64_t offset, std::size_t room) const;
+
   /// stat of the source directory, of a NAME directory, of its `latest`.
   struct stat own_stat() const;
   struct stat name_stat(const std::string& name) const;

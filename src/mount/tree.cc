@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "mount/attributes.h"
 #include "mount/node_id.h"
+#include "mount/recursive.h"
 #include "snapshot/shard_reader.h"
 
 namespace pwalk::mount {
@@ -19,11 +20,15 @@ using snapshot::Entry;
 
 /// What a node id means.
 struct Tree::Target {
-  enum class Kind { entry, name, store, latest } kind = Kind::store;
-  SnapshotRef in;    // entry
-  Entry entry;       // entry
-  std::string name;  // name, latest: NAME ("" where the source is one NAME)
-  std::string link;  // latest: its target
+  enum class Kind { entry, view, name, store, latest } kind = Kind::store;
+  NodeKind view = NodeKind::none;  // view
+  SnapshotRef in;                  // entry, view
+  Entry entry;                     // entry; view: the one that it is of
+  std::string name;                // name, latest: NAME ("" where the source is one NAME)
+  std::string link;                // latest: its target
+
+  bool is_in_snapshot() const noexcept { return kind == Kind::entry || kind == Kind::view; }
+  View as_view() const { return {view, in, entry}; }
 
   bool is_snapshot_root() const noexcept {
     return kind == Kind::entry && entry.place == snapshot::Place{0, 0};
@@ -55,11 +60,18 @@ std::uint64_t own_offset(const std::string& name) {
 
 }  // namespace
 
-Tree::Tree(Source& source, const AclPolicy& policy)
-    : source_(source), policy_(policy), uid_(::geteuid()), gid_(::getegid()) {}
+Tree::Tree(Source& source, const AclPolicy& policy, const TotalsOptions& totals)
+    : source_(source),
+      policy_(policy),
+      totals_(totals),
+      views_(source, policy_, totals.for_all,
+             [this](const SnapshotRef& in, const Entry& entry) { return entry_node_of(in, entry); }),
+      uid_(::geteuid()),
+      gid_(::getegid()) {}
 
 bool Tree::is_in_snapshot(std::uint64_t id) const noexcept {
-  return id == root_node ? is_one_snapshot() : node_kind(id) == NodeKind::entry;
+  NodeKind kind = node_kind(id);
+  return id == root_node ? is_one_snapshot() : kind == NodeKind::entry || is_view(kind);
 }
 
 std::string Tree::label(std::uint64_t id) const {
@@ -79,29 +91,38 @@ Tree::Target Tree::resolve(std::uint64_t id) {
     return target;
   }
   switch (node_kind(id)) {
-    case NodeKind::entry: {
-      target.kind = Target::Kind::entry;
-      target.in = source_.by_slot(node_slot(id));
-      if (!target.in) stale();
-      auto place = target.in->snapshot->place_of(node_entry_number(id));
-      if (!place) stale();
-      target.entry = target.in->snapshot->entry(*place);
-      return target;
-    }
-    case NodeKind::name: {
-      if (source_.kind() != SourceKind::store) stale();
-      target.kind = Target::Kind::name;
-      for (std::string& name : source_.names()) {
-        if (name_hash(name) != node_value(id)) continue;
-        target.name = std::move(name);
-        return target;
-      }
+    case NodeKind::none:
       stale();
-    }
+    case NodeKind::name:
+      return resolve_name(id);
     case NodeKind::latest:
       return resolve_latest(id);
-    case NodeKind::none:
-      break;
+    default:
+      return resolve_entry(id);
+  }
+}
+
+Tree::Target Tree::resolve_entry(std::uint64_t id) {
+  Target target;
+  target.view = node_kind(id);
+  target.kind = is_view(target.view) ? Target::Kind::view : Target::Kind::entry;
+  target.in = source_.by_slot(node_slot(id));
+  if (!target.in) stale();
+  auto place = target.in->snapshot->place_of(node_entry_number(id));
+  if (!place) stale();
+  target.entry = target.in->snapshot->entry(*place);
+  if (is_view(target.view) && !Views::exists(target.view, target.entry)) stale();
+  return target;
+}
+
+Tree::Target Tree::resolve_name(std::uint64_t id) {
+  if (source_.kind() != SourceKind::store) stale();
+  Target target;
+  target.kind = Target::Kind::name;
+  for (std::string& name : source_.names()) {
+    if (name_hash(name) != node_value(id)) continue;
+    target.name = std::move(name);
+    return target;
   }
   stale();
 }
@@ -133,6 +154,8 @@ Node Tree::entry_node_of(const SnapshotRef& in, const Entry& entry) const {
   node.attributes = attributes_of(entry, in->inodes.shown(entry.inode, entry.device_index, number));
   if (policy_.may_close() && entry.is_directory() && is_closed(in->snapshot->directory_of(entry), policy_))
     node.attributes.st_mode = closed_mode(node.attributes.st_mode);
+  if (totals_.as_sizes && entry.is_directory())
+    node.attributes.st_size = shown_size(recursive_bytes(in->snapshot->directory_of(entry)));
   node.name_lasts = !is_root || is_one_snapshot();
   node.attributes_last = true;
   return node;
@@ -177,6 +200,8 @@ Node Tree::node_of(const Target& target) const {
   switch (target.kind) {
     case Target::Kind::entry:
       return entry_node_of(target.in, target.entry);
+    case Target::Kind::view:
+      return views_.node(target.as_view());
     case Target::Kind::name:
       return name_node(target.name);
     case Target::Kind::latest:
@@ -191,6 +216,7 @@ Node Tree::node_of(const Target& target) const {
 Node Tree::parent_of(const Target& target) const {
   if (target.kind == Target::Kind::name || target.kind == Target::Kind::store)
     return source_.kind() == SourceKind::store ? store_node() : name_node(target.name);
+  if (target.kind == Target::Kind::view) return views_.parent(target.as_view());
   if (target.kind == Target::Kind::latest || !target.entry.is_directory())
     throw_errno(ENOTDIR, "a node that is not a directory has no parent here");
   if (!target.is_snapshot_root()) {
@@ -209,11 +235,14 @@ Lookup Tree::look_up(std::uint64_t parent, std::string_view name) {
   Target target = resolve(parent);
   if (name == ".") return {node_of(target)};
   if (name == "..") return {parent_of(target)};
+  if (target.kind == Target::Kind::view) return views_.look_up(target.as_view(), name);
   if (target.kind != Target::Kind::entry) return look_up_in_store(target, std::string(name));
   if (!target.entry.is_directory()) return missing(ENOTDIR, false);
   const snapshot::Snapshot& snapshot = *target.in->snapshot;
   snapshot::Directory directory = snapshot.directory_of(target.entry);
   if (auto found = snapshot.find(directory, name)) return {entry_node_of(target.in, *found)};
+  if (is_views_name(snapshot, directory, name))
+    return {views_.node({NodeKind::views, target.in, target.entry})};
   int error = missing_name_error(directory);
   // ENOENT that was recorded as the reason is no knowledge of the names: it is not kept.
   return missing(error, error == ENOENT && listing_error(directory) == 0);
@@ -251,6 +280,7 @@ std::string Tree::link_target(std::uint64_t id) {
 int Tree::list(std::uint64_t id, std::uint64_t offset, ListingSink& sink) {
   Target target = resolve(id);
   if (target.kind == Target::Kind::latest) return ENOTDIR;
+  if (target.kind == Target::Kind::view) return views_.list(target.as_view(), offset, sink);
   if (target.kind != Target::Kind::entry) return list_store(target, offset, sink);
   if (!target.entry.is_directory()) return ENOTDIR;
   return list_snapshot(target, offset, sink);
@@ -303,8 +333,36 @@ int Tree::list_store(const Target& target, std::uint64_t offset, ListingSink& si
   return 0;
 }
 
+bool Tree::is_read_directly(std::uint64_t id) const {
+  // Failing at read would make tar store zeros.
+  if (!is_view(node_kind(id))) throw_errno(EOPNOTSUPP, "a snapshot has no contents");
+  return mount::is_read_directly(node_kind(id));
+}
+
+std::string Tree::read(std::uint64_t id, std::uint64_t offset, std::size_t room) {
+  Target target = resolve(id);
+  if (target.kind != Target::Kind::view) throw_errno(EOPNOTSUPP, "a snapshot has no contents");
+  return views_.texts().read(target.as_view(), offset, room);
+}
+
+std::optional<std::string> Tree::recursive_attribute(std::uint64_t id, std::string_view name) {
+  if (!totals_.as_attributes || !is_recursive_attribute(name)) return std::nullopt;
+  Target target = resolve(id);
+  if (target.kind != Target::Kind::entry || !target.entry.is_directory()) return "";
+  return mount::recursive_attribute(target.in->snapshot->directory_of(target.entry), name).value_or("");
+}
+
+std::string Tree::attribute_names(std::uint64_t id) {
+  std::string names = acl_attribute_names(acl(id));
+  if (!totals_.listed) return names;
+  Target target = resolve(id);
+  bool is_directory = target.kind == Target::Kind::entry && target.entry.is_directory();
+  return is_directory ? names + recursive_attribute_names() : names;
+}
+
 snapshot::Acl Tree::acl(std::uint64_t id) {
   Target target = resolve(id);
+  if (target.kind == Target::Kind::view) return views_.acl(target.as_view());
   if (target.kind != Target::Kind::entry || !target.entry.is_directory()) return {};
   snapshot::Directory directory = target.in->snapshot->directory_of(target.entry);
   // Beside closed mode bits an ACL would contradict what stat shows.
@@ -324,7 +382,7 @@ bool Tree::may_have_acls() const noexcept {
 struct statvfs Tree::file_system(std::uint64_t id) {
   struct statvfs result {};
   Target target = resolve(id);
-  if (target.kind != Target::Kind::entry) {
+  if (!target.is_in_snapshot()) {
     if (::fstatvfs(source_.descriptor(), &result) != 0) throw_errno("cannot read the store's file system");
     return result;
   }

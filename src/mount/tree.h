@@ -7,45 +7,26 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "mount/acls.h"
+#include "mount/node.h"
 #include "mount/source.h"
+#include "mount/totals_options.h"
+#include "mount/views.h"
 #include "snapshot/snapshot.h"
 
 namespace pwalk::mount {
 
-struct Node {
-  std::uint64_t id = 0;
-  std::uint64_t generation = 0;
-  struct stat attributes {};
-  bool name_lasts = false;  // the name leads here for ever: it is inside a snapshot
-  bool attributes_last = false;
-};
-
-/// What a look-up found: a node, or an errno; ENOENT may be for ever.
-struct Lookup {
-  std::optional<Node> node;
-  int error = 0;
-  bool lasts = false;
-};
-
-/// Takes the entries of a listing, in order.
-class ListingSink {
- public:
-  /// `name` ends with a NUL; `next` is the offset to go on from. False if there is no room for it.
-  virtual bool add(const char* name, const Node& node, std::uint64_t next) = 0;
-
- protected:
-  ~ListingSink() = default;
-};
-
 class Tree {
  public:
-  Tree(Source& source, const AclPolicy& policy);
+  Tree(Source& source, const AclPolicy& policy, const TotalsOptions& totals);
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
 
   /// Told while the kernel and we agree on the protocol, before the first question.
   void set_posix_acls_enforced(bool enforced) noexcept { policy_.posix_acls_enforced = enforced; }
@@ -56,9 +37,21 @@ class Tree {
   /// Lists from `offset` on, any value: 0 the beginning, beyond the end the end. Returns the errno that the
   /// end of the listing answers (0 for none); where the sink was full, 0. `.` and `..` come with node id 0.
   int list(std::uint64_t id, std::uint64_t offset, ListingSink& sink);
+  /// What opening a file needs: whether st_size says nothing of its contents. EOPNOTSUPP for the files of a
+  /// snapshot, which have none.
+  bool is_read_directly(std::uint64_t id) const;
+  /// At most `room` bytes of a view from `offset` on.
+  std::string read(std::uint64_t id, std::uint64_t offset, std::size_t room);
   struct statvfs file_system(std::uint64_t id);
   /// The POSIX ACLs of a directory, both values empty for anything that has none.
   snapshot::Acl acl(std::uint64_t id);
+  /// The value of an attribute that tells of a subtree, empty where the node has none; nothing where `name`
+  /// is no such attribute or the mount does not show them.
+  std::optional<std::string> recursive_attribute(std::uint64_t id, std::string_view name);
+  /// What listxattr(2) answers for a node, each name with its NUL.
+  std::string attribute_names(std::uint64_t id);
+  /// Whether any node may have an extended attribute.
+  bool may_have_attributes() const noexcept { return totals_.as_attributes || may_have_acls(); }
   /// Whether any directory may have a POSIX ACL: of a store, whose later snapshots are not known, always.
   bool may_have_acls() const noexcept;
 
@@ -72,6 +65,8 @@ class Tree {
  private:
   struct Target;
   Target resolve(std::uint64_t id);
+  Target resolve_entry(std::uint64_t id);
+  Target resolve_name(std::uint64_t id);
   Target resolve_latest(std::uint64_t id);
   Node node_of(const Target& target) const;
   Node entry_node_of(const SnapshotRef& in, const snapshot::Entry& entry) const;
@@ -86,6 +81,8 @@ class Tree {
 
   Source& source_;
   AclPolicy policy_;
+  TotalsOptions totals_;
+  Views views_;
   uid_t uid_;
   gid_t gid_;
 };

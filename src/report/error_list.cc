@@ -55,42 +55,53 @@ std::string FailedEntry::message() const {
   return text;
 }
 
-std::vector<FailedEntry> list_errors(const std::shared_ptr<const snapshot::Snapshot>& snapshot,
-                                     std::size_t limit) {
-  std::vector<FailedEntry> failed;
+void visit_errors(const std::shared_ptr<const snapshot::Snapshot>& snapshot, const snapshot::Entry& start,
+                  const std::string& start_path, const std::function<bool(const FailedEntry&)>& take) {
+  if (start.is_directory() && snapshot->directory_of(start).record.errors == 0) return;
   std::vector<format::Error> errors = sorted_errors(*snapshot);
   auto from = [&](Place place) {
     return std::lower_bound(
         errors.begin(), errors.end(), place,
         [](const format::Error& error, Place wanted) { return place_of(error) < wanted; });
   };
-  auto take = [&](const std::string& path, const format::Error& error) {
-    if (failed.size() < limit) failed.push_back({path, error.call, error.error});
+  auto take_of = [&](Place place, const std::string& path) {
+    for (auto error = from(place); error != errors.end() && place_of(*error) == place; ++error) {
+      if (!take({path, error->call, error->error})) return false;
+    }
+    return true;
   };
-  TreeCursor cursor(snapshot, snapshot->root(), snapshot->manifest().root, TreeCursor::Among::directories);
-  for (auto visit = cursor.next(); visit != TreeCursor::Visit::end && failed.size() < limit;
-       visit = cursor.next()) {
-    if (visit == TreeCursor::Visit::other)  // a root that is no directory
-      for (const format::Error& error : errors) take(cursor.path(), error);
+  TreeCursor cursor(snapshot, start, start_path, TreeCursor::Among::directories);
+  for (auto visit = cursor.next(); visit != TreeCursor::Visit::end; visit = cursor.next()) {
+    if (visit == TreeCursor::Visit::other) {  // a start that is no directory
+      if (!take_of(start.place, cursor.path())) return;
+    }
     if (visit != TreeCursor::Visit::enter) continue;
     const snapshot::Directory& directory = cursor.directory();
     if (directory.record.errors == 0) {
       cursor.skip();
       continue;
     }
-    Place own = directory.entry();
-    for (auto error = from(own); error != errors.end() && place_of(*error) == own; ++error)
-      take(cursor.path(), *error);
+    if (!take_of(directory.entry(), cursor.path())) return;
     Place first{directory.record.child_shard, directory.record.child_first};
-    std::string prefix = cursor.path() + (cursor.path().back() == '/' ? "" : "/");
-    for (auto error = from(first);
-         error != errors.end() && error->entry_shard == first.shard &&
-         error->entry - first.index < directory.record.child_count && failed.size() < limit;
+    std::string prefix = cursor.path() + (cursor.path().ends_with('/') ? "" : "/");
+    for (auto error = from(first); error != errors.end() && error->entry_shard == first.shard &&
+                                   error->entry - first.index < directory.record.child_count;
          ++error) {
       snapshot::Entry entry = snapshot->entry(place_of(*error));
-      if (!entry.is_directory()) take(prefix + std::string(entry.name), *error);
+      if (!entry.is_directory() && !take({prefix + std::string(entry.name), error->call, error->error}))
+        return;
     }
   }
+}
+
+std::vector<FailedEntry> list_errors(const std::shared_ptr<const snapshot::Snapshot>& snapshot,
+                                     std::size_t limit) {
+  std::vector<FailedEntry> failed;
+  if (limit == 0) return failed;
+  visit_errors(snapshot, snapshot->root(), snapshot->manifest().root, [&](const FailedEntry& error) {
+    failed.push_back(error);
+    return failed.size() < limit;
+  });
   return failed;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,9 +22,14 @@ struct FailedEntry {
   std::string message() const;
 };
 
-/// The first `limit` errors, depth first in name order: a directory's own, then those of its entries that are
-/// no directories, then what is below its subdirectories. Subtrees without errors are not looked at; memory
-/// is 16 bytes an error record. FormatError where the snapshot breaks a rule.
+/// Shows `take` the errors of `start` and of what is below it until it returns false, depth first in name
+/// order: a directory's own, then those of its entries that are no directories, then what is below its
+/// subdirectories. Paths begin with `start_path`. Subtrees without errors are not looked at; memory is 16
+/// bytes an error record of the snapshot. FormatError where the snapshot breaks a rule.
+void visit_errors(const std::shared_ptr<const snapshot::Snapshot>& snapshot, const snapshot::Entry& start,
+                  const std::string& start_path, const std::function<bool(const FailedEntry&)>& take);
+
+/// The first `limit` errors of the whole snapshot, in the same order.
 std::vector<FailedEntry> list_errors(const std::shared_ptr<const snapshot::Snapshot>& snapshot,
                                      std::size_t limit);
 

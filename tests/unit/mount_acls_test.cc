@@ -78,9 +78,11 @@ class AclTree : public testing::Test {
   }
 
   Tree tree(bool others_allowed, bool mode_trusted, bool posix_acls_enforced) {
-    Tree result(*source_, {.others_allowed = others_allowed, .mode_trusted = mode_trusted});
-    result.set_posix_acls_enforced(posix_acls_enforced);
-    return result;
+    return Tree(*source_,
+                {.others_allowed = others_allowed,
+                 .mode_trusted = mode_trusted,
+                 .posix_acls_enforced = posix_acls_enforced},
+                {});
   }
 
   /// Permission bits, which must be the same however one asks.
@@ -129,7 +131,11 @@ TEST_F(AclTree, WhereTheAclIsNotKnownTheDirectoryIsClosed) {
 }
 
 TEST_F(AclTree, ItIsNotForOneselfNorWhereModeBitsAreTrusted) {
-  for (Tree open : {tree(false, false, true), tree(true, true, true), tree(true, true, false)}) {
+  struct Case {
+    bool others_allowed, mode_trusted, posix_acls_enforced;
+  };
+  for (Case each : {Case{false, false, true}, Case{true, true, true}, Case{true, true, false}}) {
+    Tree open = tree(each.others_allowed, each.mode_trusted, each.posix_acls_enforced);
     EXPECT_EQ(mode(open, "rich_acl"), 0755u);
     EXPECT_EQ(mode(open, "beta"), 0750u);
   }
@@ -157,7 +163,7 @@ TEST(AclsOfSnapshot, AreAskedForOnlyWhereThereAreAny) {
   test::write_sample(directory.path("plain"), test::sample_directory("", 2, 0755, {}), 1);
   Log log([](const std::string&) {});
   Source source(directory.path("plain"), log);
-  EXPECT_FALSE(Tree(source, {}).may_have_acls());
+  EXPECT_FALSE(Tree(source, {}, {}).may_have_acls());
 }
 
 }  // namespace

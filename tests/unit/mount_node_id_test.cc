@@ -23,7 +23,8 @@ TEST(NodeId, GivesBackSlotAndEntryNumber) {
 }
 
 TEST(NodeId, NeverCollidesWithTheRootOrNothing) {
-  for (NodeKind kind : {NodeKind::entry, NodeKind::name, NodeKind::latest}) {
+  for (NodeKind kind :
+       {NodeKind::entry, NodeKind::name, NodeKind::latest, NodeKind::views, NodeKind::du_file}) {
     for (std::uint64_t value : {std::uint64_t{0}, std::uint64_t{1}, node_value_mask}) {
       EXPECT_GT(make_node(kind, value), root_node);
       EXPECT_EQ(node_kind(make_node(kind, value)), kind);
@@ -35,7 +36,7 @@ TEST(NodeId, ForeignNumbersHaveNoKind) {
   EXPECT_EQ(node_kind(0), NodeKind::none);
   EXPECT_EQ(node_kind(root_node), NodeKind::none);
   EXPECT_EQ(node_kind(node_value_mask), NodeKind::none);
-  for (std::uint64_t kind = 4; kind < 16; ++kind) EXPECT_EQ(node_kind(kind << 60 | 5), NodeKind::none);
+  for (std::uint64_t kind = 14; kind < 16; ++kind) EXPECT_EQ(node_kind(kind << 60 | 5), NodeKind::none);
 }
 
 TEST(NodeId, GenerationsAreNeverZeroAndTellUuidsApart) {

@@ -48,8 +48,27 @@ TEST(Options, SayWhatUnknownAclsMean) {
   EXPECT_EQ(trusting.fuse, std::string(always) + "/s,allow_other");  // libfuse knows no acl=mode
 }
 
+TEST(Options, SayWhatTotalsAreShownWhere) {
+  EXPECT_FALSE(read_options("/s", {"allow_other"}).totals.for_all);
+  EXPECT_FALSE(read_options("/s", {"allow_other"}).totals.in_tree());
+  Options all = read_options("/s", {"rbytes", "xattr=list", "allow_other", "totals=all"});
+  EXPECT_TRUE(all.totals.for_all && all.totals.as_sizes && all.totals.as_attributes && all.totals.listed);
+  EXPECT_EQ(all.fuse, std::string(always) + "/s,allow_other");
+  EXPECT_FALSE(read_options("/s", {"xattr"}).totals.listed);
+  EXPECT_TRUE(read_options("/s", {"xattr"}).totals.in_tree());
+  EXPECT_TRUE(read_options("/s", {"rbytes", "allow_root"}).totals.in_tree());
+}
+
+TEST(Options, TotalsInTheTreeAreRefusedWhereOthersWouldSeeThem) {
+  for (const char* word : {"rbytes", "xattr", "xattr=list"}) {
+    EXPECT_THROW(read_options("/s", {word, "allow_other"}), std::system_error) << word;
+    EXPECT_THROW(read_options("/s", {"allow_other", word}), std::system_error) << word;
+  }
+}
+
 TEST(Options, UnknownOnesAreRefusedByName) {
-  for (const char* word : {"bogus", "fsname=x", "allow_other=1", "acl", "acl=posix", "xfoo", ""}) {
+  for (const char* word : {"bogus", "totals", "totals=none", "xattr=all", "rbytes=1", "fsname=x",
+                           "allow_other=1", "acl", "acl=posix", "xfoo", ""}) {
     try {
       read_options("/s", {word});
       ADD_FAILURE() << word << " was taken";

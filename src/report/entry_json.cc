@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include "report/entry_json.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <system_error>
+#include <vector>
+
+#include "base/text.h"
+#include "report/json_parts.h"
+#include "report/scanned_path.h"
+
+namespace pwalk::report {
+
+namespace {
+
+const char* type_name(std::uint16_t mode) noexcept {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return "file";
+    case S_IFDIR:
+      return "directory";
+    case S_IFLNK:
+      return "symlink";
+    case S_IFCHR:
+      return "character_device";
+    case S_IFBLK:
+      return "block_device";
+    case S_IFIFO:
+      return "fifo";
+    case S_IFSOCK:
+      return "socket";
+    default:
+      return "unknown";
+  }
+}
+
+Json optional_text(const std::optional<std::string>& text) {
+  return text ? Json(percent_encode(*text)) : Json(nullptr);
+}
+
+Json error_json(int error) {
+  if (error == 0) return nullptr;
+  return Json{
+      {"errno", error}, {"name", errno_name(error)}, {"message", std::generic_category().message(error)}};
+}
+
+/// The error records of an entry. They are in no order, so all are looked at: 16 bytes each, and only for an
+/// entry that shows that something failed.
+Json errors_json(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry) {
+  Json list = Json::array();
+  for (std::uint32_t shard = 0; shard < snapshot.shard_count(); ++shard) {
+    for (std::uint64_t i = 0; i < snapshot.error_count(shard); ++i) {
+      format::Error error = snapshot.error(shard, i);
+      if (snapshot::Place{error.entry_shard, error.entry} != entry.place) continue;
+      Json one = Json::object();
+      one["call"] = snapshot::call_name(error.call);
+      one.update(error_json(error.error));
+      list.push_back(one);
+    }
+  }
+  return list;
+}
+
+void add_stat(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner,
+              Json& json) {
+  const snapshot::Device& device = snapshot.manifest().devices[entry.device_index];
+  Json on = device_json(device.major, device.minor);
+  on["type"] = percent_encode(device.type);
+  json.update({{"device", on},
+               {"mode", entry.mode},
+               {"permissions", fmt::format("{:04o}", entry.mode & 07777)},
+               {"nlink", entry.nlink},
+               {"uid", entry.uid},
+               {"user", optional_text(owner.user)},
+               {"gid", entry.gid},
+               {"group", optional_text(owner.group)},
+               {"apparent_bytes", entry.apparent_bytes},
+               {"blocks", entry.blocks},
+               {"disk_bytes", entry.blocks * 512},
+               {"blksize", entry.blksize}});
+  if (S_ISCHR(entry.mode) || S_ISBLK(entry.mode))
+    json["rdev"] = device_json(entry.rdev_major, entry.rdev_minor);
+  json.update({{"atime", time_json(entry.atime)},
+               {"mtime", time_json(entry.mtime)},
+               {"ctime", time_json(entry.ctime)},
+               {"btime", entry.btime ? time_json(*entry.btime) : Json(nullptr)}});
+}
+
+Json directory_json(const snapshot::Directory& directory) {
+  const format::Directory& record = directory.record;
+  return Json{{"state", snapshot::state_name(record.state)},
+              {"error", error_json(record.error)},
+              {"depth", record.depth},
+              {"mount_point", (record.flags & format::directory_mount_point) != 0},
+              {"posix_acl", record.acl != format::no_acl},
+              {"other_acl", (record.flags & format::directory_rich_acl) != 0},
+              {"acl_unread", (record.flags & format::directory_acl_unread) != 0}};
+}
+
+Json fields(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner) {
+  Json json{{"name", percent_encode(entry.name)},
+            {"type", type_name(entry.mode)},
+            {"inode", entry.inode},
+            {"has_stat", entry.has_stat()}};
+  if (entry.has_stat()) add_stat(snapshot, entry, owner, json);
+  bool failed = !entry.has_stat();
+  if (entry.is_symlink()) {
+    json["target"] = entry.target.empty() ? Json(nullptr) : Json(percent_encode(entry.target));
+    failed |= entry.target.empty();
+  }
+  if (entry.is_directory()) {
+    snapshot::Directory directory = snapshot.directory_of(entry);
+    json["directory"] = directory_json(directory);
+    failed |= directory.record.error != 0 || (directory.record.flags & format::directory_acl_unread) != 0;
+  }
+  json["errors"] = failed ? errors_json(snapshot, entry) : Json::array();
+  return json;
+}
+
+struct OwnTotals {
+  std::uint64_t entries = 0;
+  std::uint64_t files = 0;
+  std::uint64_t directories = 0;
+  std::uint64_t symlinks = 0;
+  std::uint64_t others = 0;
+  std::uint64_t apparent_bytes = 0;
+  std::uint64_t disk_bytes = 0;
+};
+
+/// The subtree without the subdirectories' and without the directory itself: the children's records are not
+/// read, only those of the subdirectories.
+OwnTotals own_totals(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry,
+                     const snapshot::Directory& directory) {
+  snapshot::Totals rest = directory.totals();
+  rest.disk_bytes -= entry.blocks * 512;
+  for (std::uint32_t position = 0; position < directory.record.dir_count; ++position) {
+    snapshot::Totals below = snapshot.subdirectory(directory, position).totals();
+    rest.files -= below.files;
+    rest.symlinks -= below.symlinks;
+    rest.apparent_bytes -= below.apparent_bytes;
+    rest.disk_bytes -= below.disk_bytes;
+  }
+  std::uint64_t children = directory.record.child_count;
+  std::uint64_t directories = directory.record.dir_count;
+  return {children,
+          rest.files,
+          directories,
+          rest.symlinks,
+          children - directories - rest.files - rest.symlinks,
+          rest.apparent_bytes,
+          rest.disk_bytes};
+}
+
+constexpr OwnTotals widest_own{widest_number, widest_number, widest_number, widest_number,
+                               widest_number, widest_number, widest_number};
+
+std::string own_text(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner,
+                     const OwnTotals& own) {
+  Json json = Json::object();
+  json["path"] = optional_text(scanned_path(snapshot, snapshot.directory_of(entry)));
+  json.update(fields(snapshot, entry, owner));
+  json["own"] =
+      Json{{"entries", own.entries},      {"files", own.files},   {"directories", own.directories},
+           {"symlinks", own.symlinks},    {"others", own.others}, {"apparent_bytes", own.apparent_bytes},
+           {"disk_bytes", own.disk_bytes}};
+  return json_text(json);
+}
+
+}  // namespace
+
+std::string entry_json(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner) {
+  return json_text(fields(snapshot, entry, owner));
+}
+
+std::string own_json(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner) {
+  OwnTotals own = own_totals(snapshot, entry, snapshot.directory_of(entry));
+  return padded(own_text(snapshot, entry, owner, own), own_json_bytes(snapshot, entry, owner));
+}
+
+std::size_t own_json_bytes(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry,
+                           const Owner& owner) {
+  return own_text(snapshot, entry, owner, widest_own).size();
+}
+
+}  // namespace pwalk::report

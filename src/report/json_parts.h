@@ -1,0 +1,45 @@
+// What the JSON texts have in common: times, numbers of devices, and padding to a length that tells nothing.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "report/iso_time.h"
+#include "snapshot/manifest.h"
+
+namespace pwalk::report {
+
+using Json = nlohmann::ordered_json;
+
+inline constexpr std::uint64_t widest_number = std::numeric_limits<std::uint64_t>::max();
+/// A time whose JSON is as long as any: beyond the years that it can give there is no ISO form.
+inline constexpr snapshot::Timestamp widest_time{-67768040609740800, 999999999};
+
+/// null for no_time.
+inline Json time_json(snapshot::Timestamp time) {
+  if (time == snapshot::no_time) return nullptr;
+  std::string iso = iso_time(time);
+  return Json{{"seconds", time.seconds},
+              {"nanoseconds", time.nanoseconds},
+              {"iso", iso.empty() ? Json(nullptr) : Json(iso)}};
+}
+
+inline Json device_json(std::uint32_t major, std::uint32_t minor) {
+  return Json{{"major", major}, {"minor", minor}};
+}
+
+inline std::string json_text(const Json& json) {
+  return json.dump(2) + "\n";
+}
+
+/// Spaces before the last newline until there are `bytes`; a text that has as many already stays.
+inline std::string padded(std::string text, std::size_t bytes) {
+  if (text.size() < bytes) text.insert(text.size() - 1, bytes - text.size(), ' ');
+  return text;
+}
+
+}  // namespace pwalk::report

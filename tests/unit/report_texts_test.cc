@@ -1,0 +1,108 @@
+// The texts that the views are made of: times, names of all bytes, lengths that tell nothing.
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/text.h"
+#include "report/child_totals.h"
+#include "report/entry_json.h"
+#include "report/iso_time.h"
+#include "report/scanned_path.h"
+#include "report/subtree_summary.h"
+#include "support/sample_snapshot.h"
+#include "support/temporary_directory.h"
+
+namespace pwalk::report {
+namespace {
+
+TEST(IsoTime, HasNineDigitsAndEveryYear) {
+  EXPECT_EQ(iso_time({0, 0}), "1970-01-01T00:00:00.000000000Z");
+  EXPECT_EQ(iso_time({1795565446, 5}), "2026-11-25T00:10:46.000000005Z");
+  EXPECT_EQ(iso_time({-1, 999999999}), "1969-12-31T23:59:59.999999999Z");
+  EXPECT_EQ(iso_time({253402300800, 0}), "10000-01-01T00:00:00.000000000Z");
+  EXPECT_EQ(iso_time({-62198755200, 0}), "-001-01-01T00:00:00.000000000Z");
+  EXPECT_EQ(iso_time({std::numeric_limits<std::int64_t>::max(), 0}), "");
+}
+
+class Texts : public testing::Test {
+ protected:
+  std::shared_ptr<const snapshot::Snapshot> write(const test::SampleNode& root) {
+    std::string path = directory_.path(std::to_string(++written_));
+    test::write_sample(path, root, 1);
+    return snapshot::Snapshot::open(path);
+  }
+
+ private:
+  int written_ = 0;
+  test::TemporaryDirectory directory_;
+};
+
+TEST_F(Texts, NamesOfAnyBytesComeBack) {
+  std::string all;
+  for (int byte = 1; byte < 256; ++byte) {
+    if (byte != '/') all += static_cast<char>(byte);
+  }
+  for (const std::string& name : {all, std::string("\xff\xfe"), std::string("100%41"),
+                                  std::string("caf\xc3\xa9"), std::string("\"\\\n")}) {
+    auto snapshot = write(test::sample_directory("", 2, 0755, {test::sample_directory(name, 3, 0755, {})}));
+    snapshot::Entry entry = snapshot->resolve(name).value();
+    auto json = nlohmann::json::parse(entry_json(*snapshot, entry, {name, std::nullopt}));
+    EXPECT_EQ(percent_decode(json["name"].get<std::string>()), name);
+    EXPECT_EQ(percent_decode(json["user"].get<std::string>()), name);
+    EXPECT_TRUE(json["group"].is_null());
+    auto own = nlohmann::json::parse(own_json(*snapshot, entry, {}));
+    EXPECT_EQ(percent_decode(own["path"].get<std::string>()), snapshot->manifest().root + "/" + name);
+    std::string line = child_line(entry, child_totals(*snapshot, entry));
+    EXPECT_EQ(line.find_first_of("\x1b\x7f"), std::string::npos);
+    EXPECT_EQ(line.find('\n'), line.size() - 1);
+  }
+}
+
+/// The root's texts must have one length, and say something else, for a small and for a very large file.
+TEST_F(Texts, LengthsDoNotDependOnTheSubtree) {
+  auto with = [&](std::uint64_t bytes, int files) {
+    std::vector<test::SampleNode> children;
+    for (int i = 0; i < files; ++i)
+      children.push_back(
+          test::sample_file("f" + std::to_string(i), static_cast<std::uint64_t>(i) + 10, bytes));
+    return write(test::sample_directory("", 2, 0755, {test::sample_directory("d", 3, 0700, children)}));
+  };
+  auto few = with(1, 1);
+  auto many = with(std::uint64_t{1} << 60, 300);
+  snapshot::Directory a = few->root_directory();
+  snapshot::Directory b = many->root_directory();
+  EXPECT_EQ(summary_json(*few, a, "n").size(), summary_json(*many, b, "n").size());
+  EXPECT_EQ(summary_json(*few, a, "n").size(), summary_json_bytes(*few, a, "n"));
+  EXPECT_EQ(summary_text(*few, a, "n").size(), summary_text(*many, b, "n").size());
+  EXPECT_EQ(summary_text(*few, a, "n").size(), summary_text_bytes(*few, a, "n"));
+  EXPECT_NE(summary_json(*few, a, "n"), summary_json(*many, b, "n"));
+  EXPECT_NE(summary_text(*few, a, "n"), summary_text(*many, b, "n"));
+  snapshot::Entry d = few->resolve("d").value();
+  snapshot::Entry e = many->resolve("d").value();
+  EXPECT_EQ(own_json(*few, d, {}).size(), own_json(*many, e, {}).size());
+  EXPECT_EQ(own_json(*few, d, {}).size(), own_json_bytes(*few, d, {}));
+  EXPECT_NE(own_json(*few, d, {}), own_json(*many, e, {}));
+}
+
+TEST_F(Texts, APathBeyondAllReasonIsLeftOut) {
+  test::SampleNode deep = test::sample_directory(std::string(255, 'x'), 1000, 0755, {});
+  for (std::uint64_t level = 1; level < 300; ++level)
+    deep = test::sample_directory(std::string(255, 'x'), 1000 + level, 0755, {deep});
+  auto snapshot = write(test::sample_directory("", 2, 0755, {deep}));
+  snapshot::Directory at = snapshot->root_directory();
+  std::size_t with_path = 0;
+  while (at.record.dir_count > 0) {
+    at = snapshot->subdirectory(at, 0);
+    auto path = scanned_path(*snapshot, at);
+    EXPECT_EQ(path.has_value(), snapshot->manifest().root.size() + at.record.depth * 256 <= path_bytes_max);
+    with_path += path.has_value() ? 1 : 0;
+  }
+  EXPECT_EQ(with_path, 255u);
+  EXPECT_TRUE(nlohmann::json::parse(own_json(*snapshot, snapshot->entry(at.entry()), {}))["path"].is_null());
+}
+
+}  // namespace
+}  // namespace pwalk::report
