@@ -297,10 +297,12 @@ int Tree::list_snapshot(const Target& target, std::uint64_t offset, ListingSink&
     node.id = 0;
     if (!sink.add(offset == 0 ? "." : "..", node, offset + 1)) return 0;
   }
+  std::string name;
   for (std::uint64_t position = offset - 2; position < directory.record.child_count; ++position) {
     Entry child = snapshot.child(directory, static_cast<std::uint32_t>(position));
-    // Names lie in the mapping with their NUL.
-    if (!sink.add(child.name.data(), entry_node_of(target.in, child), position + 3)) return 0;
+    // A copy: the NUL behind it in the mapping is gone if somebody overwrites the file meanwhile.
+    name = child.name;
+    if (!sink.add(name.c_str(), entry_node_of(target.in, child), position + 3)) return 0;
   }
   return error;
 }

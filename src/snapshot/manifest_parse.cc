@@ -168,6 +168,8 @@ void read_origin(const Object& top, Manifest& manifest) {
   top.get("program", manifest.program);
   top.get("host", manifest.host);
   top.get("root", manifest.root);
+  if (manifest.root.empty() || manifest.root[0] != '/' || manifest.root.find('\0') != std::string::npos)
+    broken("/root", rule::manifest_members, "not an absolute path");
   manifest.slot = static_cast<std::uint32_t>(top.number("slot", format::store_slots - 1));
   top.get("start", manifest.start);
   top.get("end", manifest.end);

@@ -156,6 +156,9 @@ std::vector<Case> manifest_cases() {
       text_case("manifest_number_too_large", "M4", "M4", "\"slot\": 0", "\"slot\": 1048576"),
       text_case("manifest_string_not_encoded", "M4", "M4", "\"host\": \"host\"", "\"host\": \"50%\""),
       text_case("manifest_uuid_cut", "M4", "M4", "12345678-", "1234567-"),
+      text_case("manifest_root_empty", "M4", "M4", "\"root\": \"/sample\"", "\"root\": \"\""),
+      text_case("manifest_root_relative", "M4", "M4", "\"root\": \"/sample\"", "\"root\": \"sample\""),
+      text_case("manifest_root_with_nul", "M4", "M4", "\"root\": \"/sample\"", "\"root\": \"/sam%00\""),
       text_case("manifest_file_outside", "M4", "M4", "\"00000000.entries\"", "\"../00000.entries\""),
       text_case("manifest_first_entry", "M5", "M5", "\"first_entry\": 0", "\"first_entry\": 1"),
       text_case("manifest_records_of_a_file", "M5", "M5", "\"records\": ", "\"records\": 1"),
@@ -611,6 +614,53 @@ TEST_P(Catalogue, IsFound) {
 
 INSTANTIATE_TEST_SUITE_P(All, Catalogue, testing::ValuesIn(all_cases()),
                          [](const auto& broken) { return std::string(broken.param.name); });
+
+/// The numbers of all rules, from the header that the page is kept in step with.
+std::set<std::string> all_rules() {
+  std::string text = test::read_bytes(std::string(::getenv("PWALK_SOURCE")) + "/src/snapshot/rules.h");
+  std::set<std::string> rules;
+  for (std::size_t at = text.find("[] = \""); at != std::string::npos; at = text.find("[] = \"", at + 1))
+    rules.insert(text.substr(at + 6, text.find('"', at + 6) - at - 6));
+  return rules;
+}
+
+TEST(Rules, EachHasACase) {
+  if (::getenv("PWALK_SOURCE") == nullptr) GTEST_SKIP() << "PWALK_SOURCE is not set";
+  std::set<std::string> missing = all_rules();
+  ASSERT_GT(missing.size(), 40u);
+  for (const Case& broken : all_cases())
+    for (const std::string& rules : {std::string(broken.check), std::string(broken.reader)})
+      for (std::size_t begin = 0; begin < rules.size();) {
+        std::size_t end = std::min(rules.find(' ', begin), rules.size());
+        missing.erase(rules.substr(begin, end - begin));
+        begin = end + 1;
+      }
+  missing.erase("E1");  // below: no record leads to it, only whoever asks for an entry that is not there
+  missing.erase("F9");  // changing_files_test: the storage, not what it holds
+  for (const std::string& rule : missing) ADD_FAILURE() << rule << " has no case";
+}
+
+TEST(Rules, AnEntryThatIsNotThere) {
+  test::TemporaryDirectory directory;
+  std::string path = directory.path("snapshot");
+  test::write_sample(path, test::sample_tree(), 2);
+  auto snapshot = snapshot::Snapshot::open(path);
+  for (snapshot::Place place :
+       {snapshot::Place{0, 100'000}, snapshot::Place{0, ~0u}, snapshot::Place{2, 0}}) {
+    try {
+      snapshot->entry(place);
+      ADD_FAILURE() << place.shard << " " << place.index;
+    } catch (const FormatError& error) {
+      EXPECT_EQ(error.rule(), "E1");
+    }
+    try {
+      snapshot->directory(place);
+      ADD_FAILURE() << place.shard << " " << place.index;
+    } catch (const FormatError& error) {
+      EXPECT_EQ(error.rule(), "D1");
+    }
+  }
+}
 
 TEST(Editor, WithoutAChangeKeepsTheSnapshot) {
   test::TemporaryDirectory directory;

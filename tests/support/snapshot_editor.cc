@@ -102,7 +102,8 @@ snapshot::Place SnapshotEditor::directory(std::string_view name) {
   return {place.shard, record.blocks_high_or_directory};
 }
 
-void SnapshotEditor::save() {
+std::map<std::string, std::string> SnapshotEditor::files() {
+  std::map<std::string, std::string> files;
   std::uint64_t first_entry = 0;
   for (std::uint32_t shard = 0; shard < manifest_.shards.size(); ++shard) {
     manifest_.shards[shard].first_entry = first_entry;
@@ -111,22 +112,25 @@ void SnapshotEditor::save() {
   }
   for (auto& [key, array] : arrays_) {
     auto [shard, kind] = key;
-    std::string name = snapshot::array_file_name(shard, kind);
-    if (array.records.empty()) {
-      ::unlink((path_ + "/" + name).c_str());
-      continue;
-    }
+    if (array.records.empty()) continue;
     array.header.records = array.records.size() / snapshot::array_record_bytes(kind);
     snapshot::ArrayFile file;
     file.array = kind;
-    file.file_name = name;
+    file.file_name = snapshot::array_file_name(shard, kind);
     file.records = array.header.records;
-    std::string bytes = file_of(array, file.hash);
+    std::string& bytes = files[file.file_name] = file_of(array, file.hash);
     file.file_bytes = bytes.size();
-    write_bytes(path_ + "/" + name, bytes);
     manifest_.shards[shard].files.push_back(file);
   }
-  write_bytes(path_ + "/" + format::manifest_name, to_text(manifest_));
+  files[format::manifest_name] = to_text(manifest_);
+  return files;
+}
+
+void SnapshotEditor::save() {
+  for (const auto& [name, bytes] : files()) write_bytes(path_ + "/" + name, bytes);
+  for (const auto& [key, array] : arrays_)
+    if (array.records.empty())
+      ::unlink((path_ + "/" + snapshot::array_file_name(key.first, key.second)).c_str());
 }
 
 }  // namespace pwalk::test

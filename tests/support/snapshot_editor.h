@@ -80,6 +80,9 @@ class SnapshotEditor {
   /// Directory record of the first entry of that name.
   snapshot::Place directory(std::string_view name);
 
+  /// All files by name, with lengths, counts, hashes and the manifest's hash made right. An array left
+  /// without records has no file.
+  std::map<std::string, std::string> files();
   /// Writes everything back, with lengths, counts, hashes and the manifest's hash made right. An array left
   /// without records loses its file.
   void save();

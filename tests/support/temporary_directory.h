@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -11,10 +12,17 @@
 
 namespace pwalk::test {
 
+/// Where files are memory, for tests that write very many; the usual place where there is no such.
+inline std::string memory_directory() {
+  return ::access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm"
+                                                : std::filesystem::temp_directory_path().string();
+}
+
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pwalk-test-XXXXXX").string();
+  TemporaryDirectory() : TemporaryDirectory(std::filesystem::temp_directory_path().string()) {}
+  explicit TemporaryDirectory(const std::string& where) {
+    std::string pattern = where + "/pwalk-test-XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot create " + pattern);
     path_ = pattern;
   }
