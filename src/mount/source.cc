@@ -133,6 +133,18 @@ SnapshotRef Source::by_slot(std::uint32_t slot) {
   return nullptr;
 }
 
+bool Source::still_has(const SnapshotRef& opened) {
+  if (kind_ == SourceKind::snapshot) return true;
+  try {
+    Fd directory = open_name(opened->place.name);
+    if (identity_of(directory.get(), opened->place.time) == opened->identity) return true;
+  } catch (const std::system_error& gone) {
+    if (gone.code().value() != ENOENT) throw;
+  }
+  open_.drop(opened->place);
+  return false;
+}
+
 Fd Source::open_name(const std::string& name) const {
   if (kind_ == SourceKind::name) return open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY);
   if (is_hidden(name)) throw_errno(ENOENT, "cannot open '" + printable(name) + "'");
@@ -192,6 +204,12 @@ SnapshotRef Source::snapshot(const std::string& name, const std::string& time) {
               "' has the slot of another snapshot of the store (was it copied?): " +
               "it is shown under a slot of its own until the mount ends");
   return added;
+}
+
+SnapshotRef Source::if_open(const std::string& name, const std::string& time) const {
+  Fd directory = open_name(name);
+  std::optional<ManifestIdentity> identity = identity_of(directory.get(), time);
+  return identity ? open_.find({name, time}, *identity) : nullptr;
 }
 
 struct stat Source::own_stat() const {

@@ -207,7 +207,11 @@ Node Tree::node(std::uint64_t id) {
 
 Lookup Tree::look_up(std::uint64_t parent, std::string_view name) {
   Target target = resolve(parent);
-  if (name == ".") return {node_of(target)};
+  if (name == ".") {
+    // A file handle: of a snapshot that was removed it is stale, even where that is still open.
+    if (target.kind == Target::Kind::entry && !source_.still_has(target.in)) stale();
+    return {node_of(target)};
+  }
   if (name == "..") return {parent_of(target)};
   if (target.kind != Target::Kind::entry) return look_up_in_store(target, std::string(name));
   if (!target.entry.is_directory()) return missing(ENOTDIR, false);
@@ -290,13 +294,16 @@ int Tree::list_store(const Target& target, std::uint64_t offset, ListingSink& si
     std::uint64_t next = own_offset(name);
     if (next <= offset) continue;
     // Without node id: a listing opens no snapshot, whose root's type and number are not known here. The
-    // number only says that there is one.
+    // number only says that there is one. Of an open one it is the right one: by it the kernel finds the name
+    // of a directory that it has by a file handle.
     Node node;
     node.attributes.st_ino = own_inodes_first | name_hash(name) >> 1;
     if (is_store) {
       node = name_node(name);
     } else if (name == latest_name) {
       node.attributes.st_mode = S_IFLNK;
+    } else if (SnapshotRef open = source_.if_open(target.name, name)) {
+      node = entry_node_of(open, open->snapshot->root());
     }
     if (!sink.add(name.c_str(), node, next)) return 0;
   }

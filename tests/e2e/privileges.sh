@@ -22,8 +22,7 @@ daemon_of() {
   for each in /proc/[0-9]*; do
     [ "$(readlink "$each/exe")" = "$mount_program" ] || continue
     tr '\0' '\n' <"$each/cmdline" | grep -qxF "$1" || continue
-    # shellcheck disable=SC2012
-    if ls -l "$each/fd" 2>/dev/null | grep -q '/dev/fuse$'; then
+    if find "$each/fd" -lname /dev/fuse 2>/dev/null | grep -q .; then
       basename "$each"
       return
     fi
