@@ -126,11 +126,15 @@ all_stale "of a removed snapshot are stale" "$first"
 opens_all "open although another was removed" "$second"
 cp -a "$work/kept" "$store/one/$first"
 opens_all "open again where the snapshot is back" "$first"
+unmount handles "$point"
+mount_source handles "$store" "$point" || finish
+stat "$point/one/$first" >/dev/null # the daemon has it open, the kernel no handle but this one
 rm -r "${store:?}/one/$first"
-stat "$point/one/$first" >/dev/null 2>&1 # the kernel must ask before it forgets
+"$handles" open "$work/handles.$first" "$point" | tail -n +2 | grep -v ': ESTALE$' >"$work/detail"
+if [ -s "$work/detail" ]; then fail "handles: of a snapshot removed in a live mount are stale" "$work/detail"; else ok "handles: of a snapshot removed in a live mount are stale"; fi
 sleep 1.2
 holds "a removed snapshot is gone" [ ! -e "$point/one/$first" ]
-all_stale "of a snapshot removed in a live mount are stale" "$first"
+all_stale "of a removed snapshot are stale, its root too" "$first"
 opens_all "open although another was removed in a live mount" "$second"
 # The slot given to another snapshot.
 slot=$(sed -n 's/^ "slot": \([0-9]*\),$/\1/p' "$work/kept/manifest.json")
