@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/text.h"
 #include "mount/node_id.h"
+#include "mount/root_access.h"
 #include "snapshot/format.h"
 
 namespace pwalk::mount {
@@ -97,8 +98,13 @@ void Source::open_only() {
                              "', is not a directory");
   tell_incomplete(*opened, path_);
   const snapshot::Manifest& manifest = opened->manifest();
-  only_ = std::make_shared<OpenSnapshot>(OpenSnapshot{
-      opened, {}, {}, manifest.slot, generation_of(manifest.uuid), InodeNumbers(manifest.devices)});
+  only_ = std::make_shared<OpenSnapshot>(OpenSnapshot{opened,
+                                                      {},
+                                                      {},
+                                                      manifest.slot,
+                                                      generation_of(manifest.uuid),
+                                                      InodeNumbers(manifest.devices),
+                                                      reachable_classes(*opened)});
 }
 
 void Source::tell_incomplete(const Snapshot& opened, const std::string& label) const {

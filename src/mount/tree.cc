@@ -120,6 +120,18 @@ Tree::Target Tree::resolve_latest(std::uint64_t id) {
   stale();
 }
 
+/// A snapshot's root that its ancestors kept some out of.
+bool Tree::is_narrowed(const SnapshotRef& in, const Entry& entry) const noexcept {
+  return policy_.may_close() && in->root_classes != 0777 && entry.place == snapshot::Place{0, 0};
+}
+
+bool Tree::is_closed_here(const SnapshotRef& in, const Entry& entry) const {
+  if (!policy_.may_close() || !entry.is_directory()) return false;
+  snapshot::Directory directory = in->snapshot->directory_of(entry);
+  // Without its ACL, which would let some pass by the narrowed bits, the group's bits mean nothing.
+  return is_closed(directory, policy_) || (is_narrowed(in, entry) && directory.record.acl != format::no_acl);
+}
+
 Node Tree::entry_node_of(const SnapshotRef& in, const Entry& entry) const {
   std::uint64_t number = in->snapshot->number_of(entry.place);
   bool is_root = entry.place == snapshot::Place{0, 0};
@@ -131,8 +143,8 @@ Node Tree::entry_node_of(const SnapshotRef& in, const Entry& entry) const {
     node.generation = in->generation;
   }
   node.attributes = attributes_of(entry, in->inodes.shown(entry.inode, entry.device_index, number));
-  if (policy_.may_close() && entry.is_directory() && is_closed(in->snapshot->directory_of(entry), policy_))
-    node.attributes.st_mode = closed_mode(node.attributes.st_mode);
+  if (is_closed_here(in, entry)) node.attributes.st_mode = closed_mode(node.attributes.st_mode);
+  if (is_narrowed(in, entry)) node.attributes.st_mode &= ~mode_t{0777} | in->root_classes;
   node.name_lasts = !is_root || is_one_snapshot();
   node.attributes_last = true;
   return node;
@@ -315,7 +327,7 @@ snapshot::Acl Tree::acl(std::uint64_t id) {
   if (target.kind != Target::Kind::entry || !target.entry.is_directory()) return {};
   snapshot::Directory directory = target.in->snapshot->directory_of(target.entry);
   // Beside closed mode bits an ACL would contradict what stat shows.
-  if (is_closed(directory, policy_)) return {};
+  if (is_closed_here(target.in, target.entry)) return {};
   return target.in->snapshot->acl(directory).value_or(snapshot::Acl{});
 }
 
