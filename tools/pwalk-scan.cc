@@ -334,6 +334,11 @@ int run(int argc, char** argv) {
       ->type_name("FILE");
   app.add_flag("--no-snapshots", no_snapshots,
                "Do not enter .snapshot, .snapshots, .zfs and ~snapshot directories");
+  bool no_acl = false;
+  app.add_flag(
+      "--no-acl", no_acl,
+      "Do not read the ACLs of directories: one call less for each, but a mount for others must then "
+      "trust permission bits or show them closed");
   app.add_flag("--exclude-caches", request.exclude_caches,
                "Do not list directories that a CACHEDIR.TAG calls caches");
   app.add_option("-d,--max-depth", depth_max, "Do not enter directories N levels below ROOT")->type_name("N");
@@ -421,6 +426,8 @@ int run(int argc, char** argv) {
     request.options["no-snapshots"] = "yes";
   }
   if (request.exclude_caches) request.options["exclude-caches"] = "yes";
+  request.acls = !no_acl;
+  if (no_acl) request.options["no-acl"] = "yes";
   if (!mode.empty() && !(request.mode = parse_mode(mode)))
     return usage_error("--mode '" + pwalk::printable(mode) + "': not permission bits in octal");
   if (*output_option) request.output = output;

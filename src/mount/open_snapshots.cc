@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "mount/node_id.h"
+#include "mount/root_access.h"
 
 namespace pwalk::mount {
 
@@ -42,9 +43,10 @@ SnapshotRef OpenSnapshots::add(std::shared_ptr<const snapshot::Snapshot> snapsho
   try {
     const snapshot::Manifest& manifest = snapshot->manifest();
     std::uint32_t slot = free_slot(manifest.slot);
-    SnapshotRef added = std::make_shared<OpenSnapshot>(OpenSnapshot{std::move(snapshot), place, identity,
-                                                                    slot, generation_of(manifest.uuid),
-                                                                    InodeNumbers(manifest.devices, slot)});
+    mode_t classes = reachable_classes(*snapshot);
+    SnapshotRef added = std::make_shared<OpenSnapshot>(
+        OpenSnapshot{std::move(snapshot), place, identity, slot, generation_of(manifest.uuid),
+                     InodeNumbers(manifest.devices, slot), classes});
     by_slot_[slot] = added;
     found->second = added;
     return added;

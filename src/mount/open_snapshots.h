@@ -44,6 +44,7 @@ struct OpenSnapshot {
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
   InodeNumbers inodes;
+  mode_t root_classes = 0777;  // permission bits that the root's ancestors leave it
 };
 using SnapshotRef = std::shared_ptr<const OpenSnapshot>;
 

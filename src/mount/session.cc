@@ -1,10 +1,11 @@
-// Mounting, going to the background, serving, unmounting.
+// Mounting, going to the background, giving up privileges, serving, unmounting.
 // SPDX-License-Identifier: MIT
 #include "mount/session.h"
 
 #include <fcntl.h>
 #include <fuse_log.h>
 #include <fuse_lowlevel.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -20,7 +21,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "mount/mounter.h"
 #include "mount/operations.h"
+#include "mount/privileges.h"
 #include "mount/source.h"
 #include "mount/tree.h"
 
@@ -65,6 +68,7 @@ class Background {
     if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
     Fd read_end(ends[0]);
     to_parent_ = Fd(ends[1]);
+    null_ = Fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
     pid_t child = ::fork();
     if (child < 0) throw_errno("cannot start a process");
     if (child == 0) return std::nullopt;
@@ -84,8 +88,8 @@ class Background {
   /// In the child: leaves the terminal, then lets the parent go.
   void detach() {
     ::setsid();
-    Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    for (int standard = 0; null && standard <= 2; ++standard) ::dup2(null.get(), standard);
+    for (int standard = 0; null_ && standard <= 2; ++standard) ::dup2(null_.get(), standard);
+    null_.reset();
     char word = 1;
     // A parent that was killed meanwhile hears nothing; the mount stays. SIGPIPE is ignored by then.
     [[maybe_unused]] ssize_t written = ::write(to_parent_.get(), &word, 1);
@@ -94,6 +98,7 @@ class Background {
 
  private:
   Fd to_parent_;
+  Fd null_;  // opened while anything can be
 };
 
 /// A mounted session; unmounts when it ends.
@@ -109,14 +114,21 @@ class Session {
     if (session_ == nullptr) return;
     // Before the mount: a signal in between must not leave it behind without a daemon.
     handles_signals_ = fuse_set_signal_handlers(session_) == 0;
-    mounted_ = handles_signals_ && fuse_session_mount(session_, settings.mount_point.c_str()) == 0;
+    if (!handles_signals_) return;
+    mounter_.emplace(settings.options.fuse, settings.mount_point);
+    if (!mounter_->is_mounted()) return;
+    // The session owns the descriptor from here on.
+    std::string device = "/dev/fd/" + std::to_string(mounter_->take_device().release());
+    mounted_ = fuse_session_mount(session_, device.c_str()) == 0;
   }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() {
-    if (mounted_) fuse_session_unmount(session_);
+    bool unmounted = !mounted_ || is_unmounted();
     if (handles_signals_) fuse_remove_signal_handlers(session_);
+    // Closes the connection, so that nobody waits for an answer meanwhile.
     if (session_ != nullptr) fuse_session_destroy(session_);
+    if (mounter_ && !unmounted) mounter_->unmount();
   }
 
   bool is_mounted() const noexcept { return mounted_; }
@@ -135,7 +147,14 @@ class Session {
   }
 
  private:
+  /// Somebody else unmounted: at the mount point may be something else by now.
+  bool is_unmounted() const noexcept {
+    pollfd device{fuse_session_fd(session_), 0, 0};
+    return ::poll(&device, 1, 0) == 1 && (device.revents & POLLERR) != 0;
+  }
+
   const Settings& settings_;
+  std::optional<Mounter> mounter_;
   fuse_session* session_ = nullptr;
   bool handles_signals_ = false;
   bool mounted_ = false;
@@ -194,6 +213,7 @@ int serve(const Settings& settings, const MessageSink& sink) {
                   "'");
     } else {
       if (in_background && ::chdir("/") != 0) log.message("cannot leave the working directory");
+      confine_to(source.descriptor());
       served = session.run();
     }
   }

@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "base/text.h"
 #include "mount/node_id.h"
+#include "mount/root_access.h"
 #include "snapshot/format.h"
 #include "snapshot/store.h"
 
@@ -102,8 +103,13 @@ void Source::open_only() {
                              "', is not a directory");
   tell_incomplete(*opened, path_);
   const snapshot::Manifest& manifest = opened->manifest();
-  only_ = std::make_shared<OpenSnapshot>(OpenSnapshot{
-      opened, {}, {}, manifest.slot, generation_of(manifest.uuid), InodeNumbers(manifest.devices)});
+  only_ = std::make_shared<OpenSnapshot>(OpenSnapshot{opened,
+                                                      {},
+                                                      {},
+                                                      manifest.slot,
+                                                      generation_of(manifest.uuid),
+                                                      InodeNumbers(manifest.devices),
+                                                      reachable_classes(*opened)});
 }
 
 void Source::tell_incomplete(const Snapshot& opened, const std::string& label) const {
@@ -136,6 +142,18 @@ SnapshotRef Source::by_slot(std::uint32_t slot) {
     }
   }
   return nullptr;
+}
+
+bool Source::still_has(const SnapshotRef& opened) {
+  if (kind_ == SourceKind::snapshot) return true;
+  try {
+    Fd directory = open_name(opened->place.name);
+    if (identity_of(directory.get(), opened->place.time) == opened->identity) return true;
+  } catch (const std::system_error& gone) {
+    if (gone.code().value() != ENOENT) throw;
+  }
+  open_.drop(opened->place);
+  return false;
 }
 
 Fd Source::open_name(const std::string& name) const {
@@ -228,6 +246,12 @@ std::string Source::read_manifest(const OpenSnapshot& snapshot, std::uint64_t of
   if (got < 0) throw_errno("cannot read '" + printable(label(place)) + "'");
   bytes.resize(static_cast<std::size_t>(got));
   return bytes;
+}
+
+SnapshotRef Source::if_open(const std::string& name, const std::string& time) const {
+  Fd directory = open_name(name);
+  std::optional<ManifestIdentity> identity = identity_of(directory.get(), time);
+  return identity ? open_.find({name, time}, *identity) : nullptr;
 }
 
 struct stat Source::own_stat() const {

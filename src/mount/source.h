@@ -31,6 +31,8 @@ class Source {
   const SnapshotRef& only() const noexcept { return only_; }
   /// The snapshot with a slot, opened if need be; nullptr if there is none.
   SnapshotRef by_slot(std::uint32_t slot);
+  /// Whether the store still has an open snapshot; one that it has not is dropped.
+  bool still_has(const SnapshotRef& opened);
 
   // For kinds name (whose only NAME is "") and store. A NAME that is not there: std::system_error ENOENT.
 
@@ -41,6 +43,8 @@ class Source {
   std::optional<std::string> latest(const std::string& name) const;
   /// The snapshot NAME/TIME, opened if need be; nullptr if there is none.
   SnapshotRef snapshot(const std::string& name, const std::string& time);
+  /// The same where it is open already; nullptr otherwise.
+  SnapshotRef if_open(const std::string& name, const std::string& time) const;
 
   /// The NAME of a snapshot: in a store; of a mounted snapshot the directory that it is in where it is called
   /// by its time, else its own.

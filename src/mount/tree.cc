@@ -141,6 +141,18 @@ Tree::Target Tree::resolve_latest(std::uint64_t id) {
   stale();
 }
 
+/// A snapshot's root that its ancestors kept some out of.
+bool Tree::is_narrowed(const SnapshotRef& in, const Entry& entry) const noexcept {
+  return policy_.may_close() && in->root_classes != 0777 && entry.place == snapshot::Place{0, 0};
+}
+
+bool Tree::is_closed_here(const SnapshotRef& in, const Entry& entry) const {
+  if (!policy_.may_close() || !entry.is_directory()) return false;
+  snapshot::Directory directory = in->snapshot->directory_of(entry);
+  // Without its ACL, which would let some pass by the narrowed bits, the group's bits mean nothing.
+  return is_closed(directory, policy_) || (is_narrowed(in, entry) && directory.record.acl != format::no_acl);
+}
+
 Node Tree::entry_node_of(const SnapshotRef& in, const Entry& entry) const {
   std::uint64_t number = in->snapshot->number_of(entry.place);
   bool is_root = entry.place == snapshot::Place{0, 0};
@@ -152,8 +164,8 @@ Node Tree::entry_node_of(const SnapshotRef& in, const Entry& entry) const {
     node.generation = in->generation;
   }
   node.attributes = attributes_of(entry, in->inodes.shown(entry.inode, entry.device_index, number));
-  if (policy_.may_close() && entry.is_directory() && is_closed(in->snapshot->directory_of(entry), policy_))
-    node.attributes.st_mode = closed_mode(node.attributes.st_mode);
+  if (is_closed_here(in, entry)) node.attributes.st_mode = closed_mode(node.attributes.st_mode);
+  if (is_narrowed(in, entry)) node.attributes.st_mode &= ~mode_t{0777} | in->root_classes;
   if (totals_.as_sizes && entry.is_directory())
     node.attributes.st_size = shown_size(recursive_bytes(in->snapshot->directory_of(entry)));
   node.name_lasts = !is_root || is_one_snapshot();
@@ -233,7 +245,11 @@ Node Tree::node(std::uint64_t id) {
 
 Lookup Tree::look_up(std::uint64_t parent, std::string_view name) {
   Target target = resolve(parent);
-  if (name == ".") return {node_of(target)};
+  if (name == ".") {
+    // A file handle: of a snapshot that was removed it is stale, even where that is still open.
+    if (target.kind == Target::Kind::entry && !source_.still_has(target.in)) stale();
+    return {node_of(target)};
+  }
   if (name == "..") return {parent_of(target)};
   if (target.kind == Target::Kind::view) return views_.look_up(target.as_view(), name);
   if (target.kind != Target::Kind::entry) return look_up_in_store(target, std::string(name));
@@ -322,13 +338,16 @@ int Tree::list_store(const Target& target, std::uint64_t offset, ListingSink& si
     std::uint64_t next = own_offset(name);
     if (next <= offset) continue;
     // Without node id: a listing opens no snapshot, whose root's type and number are not known here. The
-    // number only says that there is one.
+    // number only says that there is one. Of an open one it is the right one: by it the kernel finds the name
+    // of a directory that it has by a file handle.
     Node node;
     node.attributes.st_ino = own_inodes_first | name_hash(name) >> 1;
     if (is_store) {
       node = name_node(name);
     } else if (name == latest_name) {
       node.attributes.st_mode = S_IFLNK;
+    } else if (SnapshotRef open = source_.if_open(target.name, name)) {
+      node = entry_node_of(open, open->snapshot->root());
     }
     if (!sink.add(name.c_str(), node, next)) return 0;
   }
@@ -368,7 +387,7 @@ snapshot::Acl Tree::acl(std::uint64_t id) {
   if (target.kind != Target::Kind::entry || !target.entry.is_directory()) return {};
   snapshot::Directory directory = target.in->snapshot->directory_of(target.entry);
   // Beside closed mode bits an ACL would contradict what stat shows.
-  if (is_closed(directory, policy_)) return {};
+  if (is_closed_here(target.in, target.entry)) return {};
   return target.in->snapshot->acl(directory).value_or(snapshot::Acl{});
 }
 

@@ -69,6 +69,8 @@ class Tree {
   Target resolve_name(std::uint64_t id);
   Target resolve_latest(std::uint64_t id);
   Node node_of(const Target& target) const;
+  bool is_narrowed(const SnapshotRef& in, const snapshot::Entry& entry) const noexcept;
+  bool is_closed_here(const SnapshotRef& in, const snapshot::Entry& entry) const;
   Node entry_node_of(const SnapshotRef& in, const snapshot::Entry& entry) const;
   Node own_node(const struct stat& underlying, std::uint64_t id, mode_t mode) const;
   Node store_node() const;

@@ -81,11 +81,9 @@ bool Views::goes_by_directory(NodeKind kind) const noexcept {
 
 std::optional<snapshot::Acl> Views::enforced_acl(const View& view) const {
   if (!policy_.posix_acls_enforced || !view.entry.is_directory()) return std::nullopt;
-  // Where the group's bits are 0 the kernel does not ask for the ACL.
-  if ((view.entry.mode & S_IRWXG) == 0) return std::nullopt;
-  snapshot::Directory directory = view.directory();
-  if (is_closed(directory, policy_)) return std::nullopt;
-  std::optional<snapshot::Acl> acl = view.snapshot().acl(directory);
+  // Where the group's bits are 0, as those of a closed directory are, the kernel does not ask for the ACL.
+  if ((show_entry_(view.in, view.entry).attributes.st_mode & S_IRWXG) == 0) return std::nullopt;
+  std::optional<snapshot::Acl> acl = view.snapshot().acl(view.directory());
   if (!acl || acl->access_value.empty()) return std::nullopt;
   return acl;
 }

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "scan/ancestors.h"
 #include "scan/gentle.h"
 #include "scan/sink.h"
 #include "snapshot/publish.h"
@@ -156,6 +157,7 @@ snapshot::Manifest origin_of(const Request& request, const Root& root, walk::Mou
   manifest.program = "pwalk-scan " PWALK_VERSION;
   manifest.host = host_name();
   manifest.root = root.path;
+  manifest.ancestors = ancestors_of(root.path, request.acls);
   manifest.start = now(CLOCK_REALTIME);
   manifest.options = request.options;
   manifest.options["one-file-system"] = request.one_file_system ? "yes" : "no";
@@ -228,6 +230,7 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   options.patience_seconds = request.timeout_seconds;
   if (!request.filter.empty()) options.filter = &request.filter;
   options.exclude_caches = request.exclude_caches;
+  options.acls = request.acls;
   if (request.depth_max) options.depth_max = *request.depth_max;
   options.output_device = partial.device();
   options.output_inode = partial.inode();

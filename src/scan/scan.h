@@ -33,6 +33,7 @@ struct Request {
   int stat_sync = 0;       // walk::Options::stat_sync
   walk::Filter filter;     // what is left out by name
   bool exclude_caches = false;
+  bool acls = true;  // directories' ACLs are read
   std::optional<std::uint32_t> depth_max;
   /// Seconds from the start after which the walk ends, and what there is, is published.
   std::optional<double> deadline_seconds;

@@ -74,6 +74,7 @@ snapshot::ListingOutcome listing_outcome(const walk::Outcome& outcome) noexcept 
   listing.default_acl = outcome.default_acl;
   listing.rich_acl = outcome.rich_acl;
   listing.acl_error = outcome.acl_error;
+  listing.acl_skipped = outcome.acl_skipped;
   return listing;
 }
 

@@ -148,7 +148,7 @@ inline constexpr std::uint16_t known_access = 7;
 // Directory.flags
 inline constexpr std::uint16_t directory_mount_point = 1;  // root of a mount below the scan's root
 inline constexpr std::uint16_t directory_rich_acl = 2;     // has an ACL that is not POSIX; not recorded
-inline constexpr std::uint16_t directory_acl_unread = 4;   // its ACL could not be read
+inline constexpr std::uint16_t directory_acl_unread = 4;   // its ACL could not be read, or nobody looked
 inline constexpr std::uint16_t known_directory_flags = 7;
 
 inline constexpr std::uint32_t no_acl = 0xffffffff;

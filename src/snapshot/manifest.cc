@@ -118,6 +118,14 @@ Json devices_json(const std::vector<Device>& devices) {
   return list;
 }
 
+Json ancestors_json(const std::vector<Ancestor>& ancestors) {
+  Json list = Json::array();
+  for (const Ancestor& ancestor : ancestors)
+    list.push_back(
+        {{"mode", ancestor.mode}, {"uid", ancestor.uid}, {"gid", ancestor.gid}, {"acl", ancestor.acl}});
+  return list;
+}
+
 Json shards_json(const std::vector<Shard>& shards) {
   Json list = Json::array();
   for (const Shard& shard : shards) {
@@ -174,6 +182,7 @@ Json manifest_json(const Manifest& manifest) {
             {"parts", parts},
             {"shards", shards_json(manifest.shards)}};
   if (manifest.excluded_entries != 0) json["excluded_entries"] = manifest.excluded_entries;
+  if (manifest.ancestors) json["ancestors"] = ancestors_json(*manifest.ancestors);
   return json;
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -111,6 +112,15 @@ struct ErrorCount {
   std::uint64_t errors = 0;
 };
 
+/// A directory above the root.
+struct Ancestor {
+  std::uint16_t mode = 0;  // permission bits
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  bool acl = false;  // it has an ACL, or may have one
+  bool operator==(const Ancestor&) const = default;
+};
+
 struct Manifest {
   std::array<std::uint8_t, 16> uuid{};
   std::uint64_t incompatible = 0;
@@ -118,8 +128,9 @@ struct Manifest {
   bool complete = true;
   std::string program;  // name and version of the writer
   std::string host;
-  std::string root;        // absolute path of the root
-  std::uint32_t slot = 0;  // of the store it was made for, below 2^20
+  std::string root;                                // absolute path of the root
+  std::optional<std::vector<Ancestor>> ancestors;  // from `/` to the root's parent, where recorded
+  std::uint32_t slot = 0;                          // of the store it was made for, below 2^20
   Timestamp start;
   Timestamp end;
   std::map<std::string, std::string> options;  // the scan's, by long name

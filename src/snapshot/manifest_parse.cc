@@ -175,6 +175,16 @@ void read_origin(const Object& top, Manifest& manifest) {
   top.get("end", manifest.end);
   for (const auto& [name, value] : top.object("options").items())
     manifest.options[name] = Object::text(value, "/options/" + name);
+  if (top.has("ancestors")) {
+    manifest.ancestors.emplace();
+    top.each("ancestors", [&](const Object& object) {
+      Ancestor& ancestor = manifest.ancestors->emplace_back();
+      ancestor.mode = static_cast<std::uint16_t>(object.number("mode", 07777));
+      object.get("uid", ancestor.uid);
+      object.get("gid", ancestor.gid);
+      object.get("acl", ancestor.acl);
+    });
+  }
   read_file_system(top, manifest.file_system);
   top.each("mounts", [&](const Object& object) {
     Mount& mount = manifest.mounts.emplace_back();

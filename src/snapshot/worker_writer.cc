@@ -261,6 +261,7 @@ void WorkerWriter::record_outcome(Place directory, const ListingOutcome& outcome
     record.errors += 1;
   }
   if (outcome.rich_acl) record.flags |= format::directory_rich_acl;
+  if (outcome.acl_skipped) record.flags |= format::directory_acl_unread;
   if (outcome.acl_error != 0) {
     record.flags |= format::directory_acl_unread;
     note_error(entry, format::call_fgetxattr, outcome.acl_error);

@@ -53,7 +53,8 @@ struct ListingOutcome {
   std::string_view access_acl;  // values of the POSIX ACL attributes
   std::string_view default_acl;
   bool rich_acl = false;
-  int acl_error = 0;  // the ACL could not be read
+  int acl_error = 0;         // the ACL could not be read
+  bool acl_skipped = false;  // nobody looked for one
 };
 
 /// Bounds that tests make small.

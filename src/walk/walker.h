@@ -75,6 +75,7 @@ struct Outcome {
   std::string_view default_acl;
   bool rich_acl = false;
   int acl_error = 0;
+  bool acl_skipped = false;  // nobody looked
 };
 
 /// One worker's consumer. All calls come from that worker's thread; a token may have been given by another
@@ -108,6 +109,7 @@ struct Options {
   unsigned workers_max = 0;
   bool one_file_system = false;
   const Filter* filter = nullptr;  // what is left out; nullptr: nothing
+  bool acls = true;                // directories' ACLs are read
   bool exclude_caches = false;     // directories with a CACHEDIR.TAG are not listed
   /// Directories so many levels below the root are not entered (0: the root itself is not).
   std::uint32_t depth_max = std::numeric_limits<std::uint32_t>::max();

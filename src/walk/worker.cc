@@ -320,6 +320,8 @@ void Worker::read_value(int descriptor, const char* name, std::string& value, in
 
 /// One call tells which kinds of ACL there are; only directories that have one cost more.
 void Worker::read_acl(int descriptor) {
+  outcome_.acl_skipped = !shared_.options.acls;
+  if (outcome_.acl_skipped) return;
   if (seat_.watched()) outcome_.acl_error = ETIMEDOUT;  // until all has been read
   char names[1024];
   ssize_t length = seat_.call([&] { return ::flistxattr(descriptor, names, sizeof names); });
