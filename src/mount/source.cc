@@ -180,7 +180,8 @@ SnapshotRef Source::snapshot(const std::string& name, const std::string& time) {
   if (SnapshotRef known = open_.find(place, *identity)) return known;
   std::shared_ptr<const Snapshot> opened;
   try {
-    opened = Snapshot::open(directory.get(), time);
+    // A store's mount keeps nothing from being removed: it shows what the store has.
+    opened = Snapshot::open(directory.get(), time, snapshot::Hold::while_opening);
   } catch (const FormatError& error) {
     // Said here, where its place in the store is known.
     throw_errno(EIO, "'" + printable(label(place)) + "' cannot be shown: " + error.what());
