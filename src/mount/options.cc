@@ -75,6 +75,8 @@ Options read_options(const std::string& source, const std::vector<std::string>& 
   for (const std::string& word : words) {
     if (word == "acl=mode") {
       result.acl_policy.mode_trusted = true;
+    } else if (word == "readdirplus=no" || word == "readdirplus=yes") {
+      result.readdirplus = word.ends_with("yes");
     } else if (is_one_of(passed_words, word) || begins_with_one_of(passed_prefixes, word)) {
       if (word != "default_permissions") result.fuse += "," + escape_option_value(word);
       // What the kernel has cached for root, others may see too.

@@ -21,6 +21,7 @@ struct Options {
   /// shows, then what means something to it.
   std::string fuse;
   AclPolicy acl_policy;
+  bool readdirplus = true;  // listings come with the attributes of what they list
 };
 
 /// What `words` ask for; those that mount(8) and fstab add are left out. std::system_error EINVAL naming an

@@ -195,6 +195,18 @@ SnapshotRef Source::snapshot(const std::string& name, const std::string& time) {
   return added;
 }
 
+void Source::drop_removed() {
+  for (const StorePlace& place : open_.places()) {
+    try {
+      Fd directory = open_name(place.name);
+      if (!identity_of(directory.get(), place.time)) open_.drop(place);
+    } catch (const std::system_error& error) {
+      if (error.code().value() != ENOENT) throw;
+      open_.drop(place);  // its NAME is gone too
+    }
+  }
+}
+
 struct stat Source::own_stat() const {
   return stat_at(directory_.get(), ".", 0);
 }

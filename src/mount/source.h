@@ -41,6 +41,8 @@ class Source {
   std::optional<std::string> latest(const std::string& name) const;
   /// The snapshot NAME/TIME, opened if need be; nullptr if there is none.
   SnapshotRef snapshot(const std::string& name, const std::string& time);
+  /// Gives up the open snapshots that the store no longer has.
+  void drop_removed();
 
   /// stat of the source directory, of a NAME directory, of its `latest`.
   struct stat own_stat() const;
