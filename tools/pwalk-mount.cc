@@ -18,6 +18,7 @@ struct CommandLine {
   bool foreground = false;
   bool debug = false;
   bool single_thread = false;
+  std::string readdirplus;
 };
 
 std::optional<int> parse(int argc, char** argv, CommandLine& line) {
@@ -34,6 +35,9 @@ std::optional<int> parse(int argc, char** argv, CommandLine& line) {
   app.add_flag("-f", line.foreground, "Stay in the foreground, messages on stderr");
   app.add_flag("-d", line.debug, "Show every request on stderr (implies -f)");
   app.add_flag("-s", line.single_thread, "Answer requests with a single thread");
+  app.add_option("--readdirplus", line.readdirplus,
+                 "no: list names without attributes, for what needs no more")
+      ->type_name("WHAT");
   return pwalk::parse_command_line(app, argc, argv);
 }
 
@@ -47,15 +51,16 @@ int run(int argc, char** argv) {
   for (const std::string& text : line.options) {
     for (std::string& word : pwalk::mount::split_options(text)) words.push_back(std::move(word));
   }
+  if (!line.readdirplus.empty()) words.push_back("readdirplus=" + line.readdirplus);
   settings.options = pwalk::mount::read_options(settings.source, words);
-  settings.mount_point = pwalk::mount::resolve_mount_point(line.mount_point);
+  auto tell = [](const std::string& message) { pwalk::print_message(name, message); };
+  settings.mount_point = pwalk::mount::resolve_mount_point(line.mount_point, tell);
   settings.foreground = line.foreground;
   settings.debug = line.debug;
   settings.single_thread = line.single_thread;
   pwalk::mount::require_fuse();
   try {
-    return pwalk::mount::serve(settings,
-                               [](const std::string& message) { pwalk::print_message(name, message); });
+    return pwalk::mount::serve(settings, tell);
   } catch (const pwalk::FormatError& error) {
     pwalk::print_message(
         name, "'" + pwalk::printable(line.source) + "' is damaged: " + pwalk::printable(error.what()));

@@ -56,6 +56,13 @@ SnapshotRef OpenSnapshots::add(std::shared_ptr<const snapshot::Snapshot> snapsho
   }
 }
 
+std::vector<StorePlace> OpenSnapshots::places() const {
+  std::shared_lock lock(mutex_);
+  std::vector<StorePlace> places;
+  for (const auto& [place, snapshot] : by_place_) places.push_back(place);
+  return places;
+}
+
 void OpenSnapshots::drop(const StorePlace& place) {
   {
     std::shared_lock lock(mutex_);

@@ -15,6 +15,7 @@
 #include <shared_mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "mount/inode_numbers.h"
 #include "snapshot/snapshot.h"
@@ -58,6 +59,8 @@ class OpenSnapshots {
   /// the manifest's unless that is taken. std::system_error ENOSPC if no slot is free.
   SnapshotRef add(std::shared_ptr<const snapshot::Snapshot> snapshot, const StorePlace& place,
                   const ManifestIdentity& identity);
+  /// The places of all that are open.
+  std::vector<StorePlace> places() const;
   /// What is open for `place` is gone from the store: its nodes become stale, its storage can be freed.
   void drop(const StorePlace& place);
 

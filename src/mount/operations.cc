@@ -311,6 +311,7 @@ void start(void* user_data, fuse_conn_info* connection) {
   // libfuse 3.14 does not pass PARALLEL_DIROPS on to the kernel.
   connection->want |= connection->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_EXPORT_SUPPORT |
                                              FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS);
+  if (!context.readdirplus) connection->want &= ~static_cast<unsigned>(FUSE_CAP_READDIRPLUS);
   connection->want &=
       ~static_cast<unsigned>(FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ |
                              FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_IOCTL_DIR);

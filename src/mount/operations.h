@@ -18,6 +18,7 @@ struct Context {
   Log& log;
   std::function<void()> ready;  // called once, when the kernel and we have agreed on the protocol
   bool opendir_never = false;   // opendir is answered ENOSYS once, and the kernel does not ask again
+  bool readdirplus = true;
 };
 
 /// The table for fuse_session_new; what is not in it libfuse answers with ENOSYS (access: the kernel stops

@@ -94,6 +94,8 @@ Options read_options(const std::string& source, const std::vector<std::string>& 
       result.acl_policy.mode_trusted = true;
     } else if (take_totals_word(word, result.totals)) {
       // The mount's own: libfuse does not know it.
+    } else if (word == "readdirplus=no" || word == "readdirplus=yes") {
+      result.readdirplus = word.ends_with("yes");
     } else if (is_one_of(passed_words, word) || begins_with_one_of(passed_prefixes, word)) {
       if (word != "default_permissions") result.fuse += "," + escape_option_value(word);
       // What the kernel has cached for root, others may see too.

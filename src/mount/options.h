@@ -23,6 +23,7 @@ struct Options {
   std::string fuse;
   AclPolicy acl_policy;
   TotalsOptions totals;
+  bool readdirplus = true;  // listings come with the attributes of what they list
 };
 
 /// What `words` ask for; those that mount(8) and fstab add are left out. std::system_error EINVAL naming an

@@ -21,10 +21,12 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "mount/dead_mount.h"
 #include "mount/mounter.h"
 #include "mount/operations.h"
 #include "mount/privileges.h"
 #include "mount/source.h"
+#include "mount/sweeper.h"
 #include "mount/tree.h"
 
 namespace pwalk::mount {
@@ -170,8 +172,12 @@ std::string resolve_source(const std::string& path) {
   return real_path(path, "cannot open");
 }
 
-std::string resolve_mount_point(const std::string& path) {
+std::string resolve_mount_point(const std::string& path, const MessageSink& sink) {
+  // mount.fuse3 with drop_privileges has mounted already, and gives us the descriptor to serve.
+  if (path.starts_with("/dev/fd/")) return path;
   std::string resolved = real_path(path, "cannot use mount point");
+  if (detach_dead_mounts(resolved) > 0)
+    sink("detached from '" + printable(resolved) + "' what a killed daemon had left mounted");
   struct stat status {};
   if (::stat(resolved.c_str(), &status) != 0) throw_errno("cannot use mount point '" + printable(path) + "'");
   if (!S_ISDIR(status.st_mode)) throw_errno(ENOTDIR, "cannot use mount point '" + printable(path) + "'");
@@ -191,6 +197,7 @@ int serve(const Settings& settings, const MessageSink& sink) {
   Source source(settings.source, log);
   Tree tree(source, settings.options.acl_policy, settings.options.totals);
   Context context{tree, log, nullptr};
+  context.readdirplus = settings.options.readdirplus;
 
   Background background;
   if (in_background) {
@@ -214,6 +221,7 @@ int serve(const Settings& settings, const MessageSink& sink) {
     } else {
       if (in_background && ::chdir("/") != 0) log.message("cannot leave the working directory");
       confine_to(source.descriptor());
+      Sweeper sweeper(source, log);
       served = session.run();
     }
   }

@@ -20,8 +20,9 @@ struct Settings {
 
 /// Absolute path without symbolic links of a SOURCE; std::system_error if there is none.
 std::string resolve_source(const std::string& path);
-/// The same of a mount point, which must be a directory (ENOTDIR).
-std::string resolve_mount_point(const std::string& path);
+/// The same of a mount point, which must be a directory (ENOTDIR). What a killed daemon left mounted there is
+/// detached, and `sink` told.
+std::string resolve_mount_point(const std::string& path, const MessageSink& sink);
 /// std::system_error where /dev/fuse cannot be opened.
 void require_fuse();
 

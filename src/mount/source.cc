@@ -203,7 +203,8 @@ SnapshotRef Source::snapshot(const std::string& name, const std::string& time) {
   if (SnapshotRef known = open_.find(place, *identity)) return known;
   std::shared_ptr<const Snapshot> opened;
   try {
-    opened = Snapshot::open(directory.get(), time);
+    // A store's mount keeps nothing from being removed: it shows what the store has.
+    opened = Snapshot::open(directory.get(), time, snapshot::Hold::while_opening);
   } catch (const FormatError& error) {
     // Said here, where its place in the store is known.
     throw_errno(EIO, "'" + printable(label(place)) + "' cannot be shown: " + error.what());
@@ -252,6 +253,18 @@ SnapshotRef Source::if_open(const std::string& name, const std::string& time) co
   Fd directory = open_name(name);
   std::optional<ManifestIdentity> identity = identity_of(directory.get(), time);
   return identity ? open_.find({name, time}, *identity) : nullptr;
+}
+
+void Source::drop_removed() {
+  for (const StorePlace& place : open_.places()) {
+    try {
+      Fd directory = open_name(place.name);
+      if (!identity_of(directory.get(), place.time)) open_.drop(place);
+    } catch (const std::system_error& error) {
+      if (error.code().value() != ENOENT) throw;
+      open_.drop(place);  // its NAME is gone too
+    }
+  }
 }
 
 struct stat Source::own_stat() const {

@@ -52,6 +52,8 @@ class Source {
   /// At most `room` bytes of a snapshot's manifest from `offset` on. std::system_error ESTALE where the
   /// snapshot is not there any more.
   std::string read_manifest(const OpenSnapshot& snapshot, std::uint64_t offset, std::size_t room) const;
+  /// Gives up the open snapshots that the store no longer has.
+  void drop_removed();
 
   /// stat of the source directory, of a NAME directory, of its `latest`.
   struct stat own_stat() const;

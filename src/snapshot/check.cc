@@ -13,6 +13,7 @@
 #include "snapshot/check_parts.h"
 #include "snapshot/derive.h"
 #include "snapshot/format.h"
+#include "snapshot/in_use.h"
 #include "snapshot/rules.h"
 #include "snapshot/shard_reader.h"
 
@@ -198,6 +199,7 @@ constexpr std::uint64_t manifest_limit_bytes = std::uint64_t{1} << 30;
 /// The steps of the check; a FormatError is a problem like those in the collector.
 void run(int opened, const CheckOptions& options, Problems& problems, CheckReport& report) {
   unsigned threads = std::max(1u, options.threads);
+  Fd mark = mark_as_read(opened);
   Manifest manifest = parse_manifest(read_file(opened, format::manifest_name, manifest_limit_bytes));
   check_files(opened, manifest, threads, problems);
   if (!problems.none()) return;

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "snapshot/derive.h"
+#include "snapshot/in_use.h"
 #include "snapshot/rules.h"
 #include "snapshot/shard_reader.h"
 
@@ -123,8 +124,9 @@ std::shared_ptr<const Snapshot> Snapshot::open(const std::string& path) {
   return open(AT_FDCWD, path);
 }
 
-std::shared_ptr<const Snapshot> Snapshot::open(int directory, const std::string& path) {
+std::shared_ptr<const Snapshot> Snapshot::open(int directory, const std::string& path, Hold hold) {
   Fd opened = open_at(directory, path, O_RDONLY | O_DIRECTORY);
+  Fd mark = mark_as_read(opened.get());
   std::shared_ptr<Snapshot> snapshot(new Snapshot);
   snapshot->manifest_ = parse_manifest(read_file(opened.get(), format::manifest_name, manifest_limit_bytes));
   const Manifest& manifest = snapshot->manifest_;
@@ -135,6 +137,7 @@ std::shared_ptr<const Snapshot> Snapshot::open(int directory, const std::string&
   }
   if (snapshot->shards_[0]->records(format::array_entries) == 0)
     throw FormatError(format::manifest_name, "/shards/0", rule::entry_root, "the root is not in shard 0");
+  if (hold == Hold::while_open) snapshot->mark_ = std::move(mark);
   return snapshot;
 }
 

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.h"
 #include "snapshot/format.h"
 #include "snapshot/manifest.h"
 
@@ -79,12 +80,17 @@ struct Acl {
   std::string default_value;
 };
 
+/// Whether an open snapshot is kept from being removed from its store: as long as it is open, or only while
+/// it is being opened. What was opened stays readable all the same, but over a network file system.
+enum class Hold { while_open, while_opening };
+
 class Snapshot {
  public:
   /// Opens the snapshot directory at `path`, relative to `directory` (a descriptor or AT_FDCWD).
   /// std::system_error if a file cannot be opened (ENOENT for the manifest: not a snapshot), FormatError for
   /// broken rules.
-  static std::shared_ptr<const Snapshot> open(int directory, const std::string& path);
+  static std::shared_ptr<const Snapshot> open(int directory, const std::string& path,
+                                              Hold hold = Hold::while_open);
   static std::shared_ptr<const Snapshot> open(const std::string& path);
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
@@ -137,6 +143,7 @@ class Snapshot {
   Snapshot() = default;
   const ShardReader& shard_at(std::uint32_t number, const char* what) const;
 
+  Fd mark_;  // see in_use.h
   Manifest manifest_;
   std::vector<std::unique_ptr<ShardReader>> shards_;
   std::uint64_t entry_count_ = 0;

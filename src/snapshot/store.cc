@@ -7,9 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <ctime>
-#include <vector>
+#include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -17,6 +18,7 @@
 #include "base/list.h"
 #include "base/text.h"
 #include "snapshot/format.h"
+#include "snapshot/in_use.h"
 #include "snapshot/publish.h"
 
 namespace pwalk::snapshot {
@@ -28,6 +30,7 @@ constexpr char lock_name[] = ".lock";
 constexpr char slot_name[] = ".next-slot";
 constexpr char latest_name[] = "latest";
 constexpr std::uint64_t manifest_limit_bytes = std::uint64_t{1} << 30;
+constexpr int lock_tries = 100;  // × 10 ms: a removal holds it for a moment, a scan for hours
 
 /// mkdir that takes an existing directory for success.
 void make_directory(int at, const std::string& name, const std::string& path) {
@@ -43,11 +46,59 @@ void make_directories(const std::string& path) {
   make_directory(AT_FDCWD, path, path);
 }
 
+/// The lock of a store or of a NAME. With LOCK_NB in `operation` it waits a second for it, not for ever.
 Fd take_lock(int directory, int operation, const std::string& path) {
   Fd lock = open_at(directory, lock_name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-  while (::flock(lock.get(), operation) != 0)
-    if (errno != EINTR) throw_errno("cannot lock '" + printable(path) + "'");
+  for (int attempt = 1; ::flock(lock.get(), operation) != 0;) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK || attempt++ == lock_tries) throw_errno("cannot lock '" + printable(path) + "'");
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   return lock;
+}
+
+/// The names in a NAME directory that may be snapshots, oldest first.
+std::vector<std::string> times_in(int directory) {
+  std::vector<std::string> times = list_directory(directory);
+  std::erase_if(times, [](const std::string& time) { return time[0] == '.' || time == latest_name; });
+  std::sort(times.begin(), times.end(), time_name_before);
+  return times;
+}
+
+/// What `latest` points to; empty where there is none.
+std::string latest_target(int directory) {
+  char target[256];
+  ssize_t length = ::readlinkat(directory, latest_name, target, sizeof target);
+  return length > 0 ? std::string(target, static_cast<std::size_t>(length)) : "";
+}
+
+std::uint64_t disk_bytes_of(int directory) {
+  std::uint64_t blocks = 0;
+  struct stat status;
+  if (::fstat(directory, &status) == 0) blocks += static_cast<std::uint64_t>(status.st_blocks);
+  for (const std::string& name : list_directory(directory))
+    if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+      blocks += static_cast<std::uint64_t>(status.st_blocks);
+  return blocks * 512;
+}
+
+/// What is known of the snapshot `time`; nothing where there is none.
+std::optional<StoredSnapshot> stored_snapshot(int directory, const std::string& time) {
+  StoredSnapshot stored;
+  stored.time = time;
+  try {
+    Fd opened = open_at(directory, time, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    stored.manifest = parse_manifest(read_file(opened.get(), format::manifest_name, manifest_limit_bytes));
+    stored.in_use = is_in_use(opened.get());
+    stored.disk_bytes = disk_bytes_of(opened.get());
+  } catch (const std::system_error& refused) {
+    int error = refused.code().value();
+    if (error == ENOENT || error == ENOTDIR || error == ELOOP) return std::nullopt;
+    stored.trouble = refused.what();
+  } catch (const FormatError& damage) {
+    stored.trouble = damage.what();
+  }
+  return stored;
 }
 
 std::optional<Manifest> manifest_of(int directory, const std::string& snapshot) {
@@ -159,24 +210,56 @@ bool time_name_before(std::string_view a, std::string_view b) {
   return split(a) < split(b);
 }
 
-StoreName::StoreName(const std::string& store_path, const std::string& name)
+bool is_time_name(std::string_view name) {
+  constexpr std::string_view shape = "0000-00-00T000000Z";
+  if (name.size() < shape.size()) return false;
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    if (shape[i] == '0' ? name[i] < '0' || name[i] > '9' : name[i] != shape[i]) return false;
+  name.remove_prefix(shape.size());
+  return name.empty() || (name[0] == '-' && parse_unsigned(name.substr(1)));
+}
+
+std::vector<std::string> store_names(const std::string& store_path) {
+  Fd store = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
+  std::vector<std::string> names = list_directory(store.get());
+  std::erase_if(names, [&](const std::string& name) {
+    struct stat status;
+    return name[0] == '.' || ::fstatat(store.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+           !S_ISDIR(status.st_mode);
+  });
+  return names;
+}
+
+std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, const std::string& name) {
+  Fd store = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
+  Fd directory = open_at(store.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  std::string latest = latest_target(directory.get());
+  std::vector<StoredSnapshot> snapshots;
+  for (const std::string& time : times_in(directory.get())) {
+    std::optional<StoredSnapshot> stored = stored_snapshot(directory.get(), time);
+    if (!stored) continue;
+    stored->is_latest = time == latest;
+    snapshots.push_back(std::move(*stored));
+  }
+  return snapshots;
+}
+
+StoreName::StoreName(const std::string& store_path, const std::string& name, Missing missing)
     : path_(store_path + "/" + name) {
   struct stat status;
-  if (::stat(store_path.c_str(), &status) != 0) make_directories(store_path);
+  if (missing == Missing::create && ::stat(store_path.c_str(), &status) != 0) make_directories(store_path);
   store_ = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
-  make_directory(store_.get(), name, path_);
+  if (missing == Missing::create) make_directory(store_.get(), name, path_);
   directory_ = open_at(store_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   lock_ = take_lock(directory_.get(), LOCK_EX | LOCK_NB, path_);
   collect_partials(directory_.get());
 }
 
 std::optional<StoreName::Origin> StoreName::origin() const {
-  std::vector<std::string> times = list_directory(directory_.get());
-  std::sort(times.begin(), times.end(),
-            [](const std::string& a, const std::string& b) { return time_name_before(b, a); });
+  std::vector<std::string> times = times_in(directory_.get());
+  std::reverse(times.begin(), times.end());
   std::optional<Origin> newest;
   for (const std::string& time : times) {
-    if (time[0] == '.' || time == latest_name) continue;
     auto manifest = manifest_of(directory_.get(), time);
     if (!manifest) continue;
     // How many entries to expect, a complete one says.
@@ -216,12 +299,31 @@ std::string StoreName::free_time_name(const std::string& wanted) const {
 }
 
 void StoreName::update_latest(const std::string& time) {
-  char target[256];
-  ssize_t length = ::readlinkat(directory_.get(), latest_name, target, sizeof target);
-  if (length > 0 && time_name_before(time, std::string_view(target, static_cast<std::size_t>(length)))) {
+  std::string target = latest_target(directory_.get());
+  if (!target.empty() && time_name_before(time, target)) {
     struct stat status;
     if (::fstatat(directory_.get(), latest_name, &status, 0) == 0) return;
   }
+  set_latest(time);
+}
+
+void StoreName::take_from_latest(const std::vector<std::string>& times) {
+  auto goes = [&](const std::string& time) {
+    return std::find(times.begin(), times.end(), time) != times.end();
+  };
+  if (!goes(latest_target(directory_.get()))) return;
+  std::vector<std::string> others = times_in(directory_.get());
+  std::erase_if(others, goes);
+  std::reverse(others.begin(), others.end());
+  for (const std::string& time : others) {
+    auto manifest = manifest_of(directory_.get(), time);
+    if (manifest && manifest->complete) return set_latest(time);
+  }
+  if (::unlinkat(directory_.get(), latest_name, 0) != 0 && errno != ENOENT)
+    throw_errno("cannot remove '" + printable(path_) + "/latest'");
+}
+
+void StoreName::set_latest(const std::string& time) {
   std::string partial = std::string(".latest.new");
   if (::unlinkat(directory_.get(), partial.c_str(), 0) != 0 && errno != ENOENT)
     throw_errno("cannot update '" + printable(path_) + "/latest'");

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fd.h"
 #include "snapshot/manifest.h"
@@ -31,12 +32,35 @@ std::string time_name(Timestamp start);
 /// Order of TIME names: by their text, and by the number of a collision's suffix.
 bool time_name_before(std::string_view a, std::string_view b);
 
-/// One NAME of a store, locked for one scan.
+/// Whether `name` is a TIME, with or without such a suffix: what somebody renamed by hand is none.
+bool is_time_name(std::string_view name);
+
+/// NAMEs of the store at `store_path`: its directories, by the bytes of their names.
+std::vector<std::string> store_names(const std::string& store_path);
+
+/// One snapshot of a store.
+struct StoredSnapshot {
+  std::string time;  // the directory's name
+  std::optional<Manifest> manifest;
+  std::string trouble;           // why there is no manifest: it is damaged, or cannot be read
+  bool is_latest = false;        // `latest` points to it
+  std::uint64_t disk_bytes = 0;  // that its own files take
+  std::optional<bool> in_use;    // nothing where that cannot be told
+};
+
+/// The snapshots of one NAME, oldest first. Those that go meanwhile are left out. std::system_error where
+/// there is no such NAME.
+std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, const std::string& name);
+
+/// One NAME of a store, locked for one scan or one removal.
 class StoreName {
  public:
-  /// Opens (creating them if needed) the store and NAME, takes NAME's lock and removes what killed scans
-  /// left. std::system_error EWOULDBLOCK if another scan of that NAME holds the lock.
-  StoreName(const std::string& store_path, const std::string& name);
+  enum class Missing { create, refuse };
+
+  /// Opens (creating them if needed, or ENOENT) the store and NAME, takes NAME's lock, for which it waits a
+  /// second, and removes what killed scans left. std::system_error EWOULDBLOCK if somebody else holds the
+  /// lock.
+  StoreName(const std::string& store_path, const std::string& name, Missing missing = Missing::create);
 
   int directory() const noexcept { return directory_.get(); }
   const std::string& path() const noexcept { return path_; }
@@ -58,7 +82,13 @@ class StoreName {
   /// Points `latest` to `time`, unless it points to a later one.
   void update_latest(const std::string& time);
 
+  /// Before `times` are removed: if `latest` points to one of them, it is pointed to the newest complete one
+  /// of the others, or removed where there is none.
+  void take_from_latest(const std::vector<std::string>& times);
+
  private:
+  void set_latest(const std::string& time);
+
   std::string path_;
   Fd store_;
   Fd directory_;

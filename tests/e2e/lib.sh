@@ -2,7 +2,7 @@
 # What the end-to-end scripts share: a temporary directory of their own, a private mount and process namespace
 # where root runs them (so that nothing mounted or started can outlive them), ok/fail/skip, and the comparison
 # of NUL-separated records. A script sources this, calls `begin` with what it proves, and ends with `finish`.
-# Environment: PWALK_SCAN PWALK_MOUNT PWALK_DUMP PWALK_DU PWALK_CHECK (programs), PWALK_SUPPORT (directory of
+# Environment: PWALK_SCAN PWALK_MOUNT PWALK_DUMP PWALK_DU PWALK_CHECK PWALK_STORE_PROGRAM (programs), PWALK_SUPPORT (directory of
 # the built support programs). Exit status: 0 all proved, 1 something is wrong, 77 cannot be tested here.
 # SPDX-License-Identifier: MIT
 
@@ -71,7 +71,7 @@ need_namespace() { in_namespace || skip "needs root and a mount namespace: $*"; 
 begin() {
   say "== $*"
   local variable
-  for variable in PWALK_SCAN PWALK_MOUNT PWALK_DUMP PWALK_DU PWALK_CHECK PWALK_SUPPORT; do
+  for variable in PWALK_SCAN PWALK_MOUNT PWALK_DUMP PWALK_DU PWALK_CHECK PWALK_STORE_PROGRAM PWALK_SUPPORT; do
     [ -n "${!variable:-}" ] || skip "$variable is not set (run by meson test, or set it to the program's path)"
     [ -e "${!variable}" ] || skip "$variable: ${!variable} does not exist"
   done
@@ -83,13 +83,15 @@ begin() {
   trap 'exit 143' TERM
   if in_namespace; then mount -t tmpfs -o noatime,mode=0755,size=90%,nr_inodes=0 tmpfs "$work" || exit 1; fi
   # Other users must reach the programs, wherever they were built.
-  mkdir "$work/bin" && cp "$PWALK_SCAN" "$PWALK_MOUNT" "$PWALK_DUMP" "$PWALK_DU" "$PWALK_CHECK" "$work/bin" || exit 1
+  mkdir "$work/bin" && cp "$PWALK_SCAN" "$PWALK_MOUNT" "$PWALK_DUMP" "$PWALK_DU" "$PWALK_CHECK" "$PWALK_STORE_PROGRAM" "$work/bin" ||
+    exit 1
   chmod 0755 "$work" "$work/bin"
   scan_program=$work/bin/$(basename "$PWALK_SCAN")
   mount_program=$work/bin/$(basename "$PWALK_MOUNT")
   dump_program=$work/bin/$(basename "$PWALK_DUMP")
   du_program=$work/bin/$(basename "$PWALK_DU")
   check_program=$work/bin/$(basename "$PWALK_CHECK")
+  store_program=$work/bin/$(basename "$PWALK_STORE_PROGRAM")
   started=()
   mounted=()
 }

@@ -39,6 +39,14 @@ TEST(Options, WhatMeansSomethingIsPassed) {
             std::string(always) + "/s,allow_other,noexec");
 }
 
+TEST(MountOptions, ReaddirplusIsYesOrNo) {
+  EXPECT_TRUE(read_options("/s", {}).readdirplus);
+  EXPECT_FALSE(read_options("/s", {"readdirplus=no"}).readdirplus);
+  EXPECT_TRUE(read_options("/s", {"readdirplus=no", "readdirplus=yes"}).readdirplus);
+  EXPECT_EQ(read_options("/s", {"readdirplus=no"}).fuse.find("readdirplus"), std::string::npos);
+  EXPECT_THROW(read_options("/s", {"readdirplus=auto"}), std::system_error);
+}
+
 TEST(Options, SayWhatUnknownAclsMean) {
   EXPECT_FALSE(read_options("/s", {"noexec"}).acl_policy.may_close());
   EXPECT_TRUE(read_options("/s", {"allow_other"}).acl_policy.may_close());

@@ -1,0 +1,219 @@
+#!/bin/bash
+# Proves what pwalk-store promises: it lists what a store holds, removes and prunes whole snapshots and no
+# others, under the lock, never one that is mounted or being read, and keeps `latest` right.
+# SPDX-License-Identifier: MIT
+. "$(dirname "$0")/lib.sh"
+enter_namespace "$@"
+begin "the store"
+
+tree=$work/tree
+store=$work/store
+mkdir -p "$tree/a/b" "$tree/c" && touch "$tree/a/b/file" && truncate -s 12345 "$tree/c/sized"
+
+# ---- the command line --------------------------------------------------------------------------------------
+run "$store_program" list -S "$work/nowhere"
+expect "a store that is not there is trouble" 2 "nowhere" "No such file"
+run "$store_program" prune -S "$store"
+expect "prune without a rule is refused" 2 "would keep nothing"
+run "$store_program" prune -S "$store" --keep-last 0 --keep-daily 0
+expect "and with rules that keep nothing" 2 "would keep nothing"
+run "$store_program" prune -S "$store" --keep-last -1
+expect "and with a number that is none" 2 "--keep-last"
+run "$store_program" remove -S "$store" --keep-last 1 a/b
+expect "remove has no rules" 2 "goes with prune alone"
+run "$store_program" list -S "$store" --dry-run
+expect "--dry-run does not go with list" 2 "--dry-run"
+run "$store_program" sweep -S "$store"
+expect "an unknown command is refused" 2 "'sweep'"
+[ ! -e "$store" ] && ok "none of these makes a store" || fail "none of these makes a store"
+
+# ---- a history ---------------------------------------------------------------------------------------------
+# new_snapshot NAME TIME [OPTION]...: as if it had been made then.
+new_snapshot() {
+  local name=$1 time=$2 made
+  shift 2
+  run "$scan_program" --summary=json -S "$store" -n "$name" "$@" "$tree"
+  [ "$status" -eq 0 ] || fail "scan into $name" "$work/err"
+  made=$(sed -E 's/.*"snapshot":"([^"]*)".*/\1/' "$work/out")
+  "$PWALK_SUPPORT/redate" "$made" "$time" && ln -sfn "$time" "$store/$name/latest"
+}
+times_of() { find "$store/$1" -mindepth 1 -maxdepth 1 -name '2*' -printf '%f\n' | sort; }
+for time in 2026-01-30T010000Z 2026-01-31T010000Z 2026-02-01T010000Z 2026-02-01T020000Z 2026-02-02T010000Z; do
+  new_snapshot history "$time"
+done
+new_snapshot other 2026-02-01T010000Z
+run "$store_program" list -S "$store"
+expect "list" 0
+awk '{ print $1, $2, $5 }' "$work/out" >"$work/got"
+cat >"$work/expected" <<EOF
+SNAPSHOT ENTRIES NOTES
+history/2026-01-30T010000Z 6 
+history/2026-01-31T010000Z 6 
+history/2026-02-01T010000Z 6 
+history/2026-02-01T020000Z 6 
+history/2026-02-02T010000Z 6 latest
+other/2026-02-01T010000Z 6 latest
+EOF
+same_text "list: every snapshot, oldest first" "$work/expected" "$work/got"
+run env PWALK_STORE="$store" "$store_program" --json list other
+expect "list --json, the store from the environment" 0
+python3 - "$work/out" <<'EOF' || fail "list --json" "$work/out"
+import json, sys
+(one,) = json.load(open(sys.argv[1]))
+assert (one["name"], one["time"], one["latest"], one["in_use"]) == ("other", "2026-02-01T010000Z", True, False), one
+assert (one["entries"], one["complete"], one["start"]) == (6, True, "2026-02-01T01:00:00Z"), one
+EOF
+run "$store_program" list -S "$store" nothing
+expect "a NAME that is not there is told" 1 "'nothing'" "No such file"
+
+# ---- prune -------------------------------------------------------------------------------------------------
+find "$store" -printf '%P %i %C@\n' | sort >"$work/before"
+run "$store_program" prune -S "$store" --keep-last 1 --keep-daily 2 --keep-monthly 2 --dry-run
+expect "prune --dry-run" 0
+cat >"$work/expected" <<EOF
+would remove history/2026-01-30T010000Z
+kept history/2026-01-31T010000Z  (monthly)
+would remove history/2026-02-01T010000Z
+kept history/2026-02-01T020000Z  (daily)
+kept history/2026-02-02T010000Z  (last, daily, monthly)
+kept other/2026-02-01T010000Z  (last, daily, monthly)
+EOF
+same_text "prune --dry-run says what it would do" "$work/expected" "$work/out"
+find "$store" -printf '%P %i %C@\n' | sort >"$work/after"
+same_text "and touches nothing" "$work/before" "$work/after"
+run "$store_program" prune -S "$store" --keep-last 1 --keep-daily 2 --keep-monthly 2
+expect "prune" 0
+sed -i 's/^would remove/removed/' "$work/expected"
+same_text "prune says what it did" "$work/expected" "$work/out"
+printf '%s\n' 2026-01-31T010000Z 2026-02-01T020000Z 2026-02-02T010000Z >"$work/expected"
+times_of history >"$work/got"
+same_text "prune did it" "$work/expected" "$work/got"
+[ -z "$(find "$store" -name '.pwalk-partial-*')" ] && ok "nothing is left over" || fail "nothing is left over"
+for time in $(times_of history); do
+  run "$check_program" -q "$store/history/$time"
+  expect "what stays is whole: $time" 0
+done
+
+# What is no TIME is somebody's choice; what is damaged is told and left; incomplete ones push out no others.
+mv "$store/history/2026-01-31T010000Z" "$store/history/before the move"
+new_snapshot history 2026-02-03T010000Z
+printf X | dd of="$store/history/2026-02-01T020000Z/manifest.json" bs=1 seek=100 conv=notrunc 2>/dev/null
+run "$store_program" prune -q -S "$store" --keep-last 1 history
+expect "prune -q says nothing" 0
+[ ! -s "$work/out" ] || fail "prune -q says nothing" "$work/out"
+printf '%s\n' 2026-02-01T020000Z 2026-02-03T010000Z >"$work/expected"
+times_of history >"$work/got"
+same_text "the damaged one stays" "$work/expected" "$work/got"
+holds "the renamed one stays" [ -d "$store/history/before the move" ]
+run "$store_program" list -S "$store" history
+expect "list tells what is damaged" 1 "'history/2026-02-01T020000Z'" "rule M1"
+run "$store_program" remove -S "$store" history/2026-02-01T020000Z "history/before the move"
+expect "both can be removed by name" 0
+holds "and are" [ "$(times_of history)" = 2026-02-03T010000Z ]
+mkdir "$tree/huge" && (cd "$tree/huge" && seq 3000 | xargs touch)
+run "$scan_program" --rate 1000 --deadline 1 -S "$store" -n history "$tree"
+expect "an incomplete scan" 1 "incomplete"
+rm -r "$tree/huge"
+run "$store_program" prune -S "$store" --keep-last 1 history
+expect "prune with an incomplete one that is the newest" 0
+holds "keeps both" [ "$(times_of history | wc -l)" -eq 2 ]
+new_snapshot history 2099-01-01T000000Z
+run "$store_program" prune -S "$store" --keep-last 1 history
+holds "once a complete one is newer, it goes" [ "$(times_of history)" = 2099-01-01T000000Z ]
+
+# ---- remove, and latest ------------------------------------------------------------------------------------
+for time in 2026-03-01T000000Z 2026-03-02T000000Z 2026-03-03T000000Z; do new_snapshot last "$time"; done
+run "$store_program" remove -S "$store" last/2026-03-01T000000Z last/2026-03-03T000000Z --dry-run
+expect "remove --dry-run" 0
+holds "changes nothing" [ "$(times_of last | wc -l)" -eq 3 ]
+run "$store_program" remove -S "$store" last/2026-03-01T000000Z last/2026-03-03T000000Z
+expect "remove" 0
+holds "latest is the newest that is left" [ "$(readlink "$store/last/latest")" = 2026-03-02T000000Z ]
+run "$scan_program" -q -S "$store" -n last "$tree"
+holds "and moves on with the next scan" [ "$(readlink "$store/last/latest")" != 2026-03-02T000000Z ]
+run "$store_program" remove -S "$store" last/2026-03-02T000000Z last/nothing last/latest
+expect "latest is no snapshot's name" 2 "'last/latest'"
+run "$store_program" remove -S "$store" last/2026-03-02T000000Z last/nothing
+expect "what is not there is told, the rest is done" 1 "'last/nothing'"
+holds "the rest is done" [ ! -e "$store/last/2026-03-02T000000Z" ]
+run "$store_program" remove -S "$store" "last/$(readlink "$store/last/latest")"
+expect "the last one" 0
+if [ -L "$store/last/latest" ]; then fail "latest is gone with the last one"; else ok "latest is gone with the last one"; fi
+for path in ../tree/a last/../other/2026-02-01T010000Z .lock/x other/. other/ other; do
+  run "$store_program" remove -S "$store" "$path"
+  if [ "$status" -ne 0 ] && [ -e "$tree/a" ] && [ -e "$store/other/2026-02-01T010000Z" ]; then ok "remove '$path' is refused"; else
+    fail "remove '$path' is refused" "$work/err"
+  fi
+done
+
+# ---- the lock ----------------------------------------------------------------------------------------------
+exec 7<>"$store/other/.lock"
+flock 7 || fail "the lock"
+for command in "remove other/2026-02-01T010000Z" "prune --keep-last 1 other"; do
+  # shellcheck disable=SC2086 # several words
+  run "$store_program" -S "$store" $command
+  expect "while a scan has the lock: $command" 1 "its lock is held"
+done
+run "$store_program" list -S "$store" other
+expect "list needs no lock" 0
+exec 7>&-
+
+# ---- what is mounted or read stays -------------------------------------------------------------------------
+if can_mount; then
+  for time in 2026-04-01T000000Z 2026-04-02T000000Z 2026-04-03T000000Z; do new_snapshot used "$time"; done
+  point=$work/point
+  mount_source used "$store/used/2026-04-01T000000Z" "$point"
+  run "$store_program" list -S "$store" used
+  grep -c 'in use' "$work/out" >"$work/got"
+  holds "list shows which one is in use" grep -q '2026-04-01.*in use' "$work/out"
+  run "$store_program" prune -S "$store" --keep-last 1 used
+  expect "prune leaves what is mounted" 0
+  holds "and says so" grep -q 'kept used/2026-04-01T000000Z  (in use)' "$work/out"
+  holds "and removes the others" [ "$(times_of used | tr '\n' ' ')" = "2026-04-01T000000Z 2026-04-03T000000Z " ]
+  run "$store_program" remove -S "$store" used/2026-04-01T000000Z
+  expect "remove refuses what is mounted" 1 "is in use"
+  holds "the mount is as it was" [ "$(stat -c %s "$point/c/sized")" = 12345 ]
+  # Killed, the daemon can say nothing: its mark goes with it.
+  daemon=$(pgrep -f "pwalk-mount $store/used/2026-04-01T000000Z $point" | head -n 1)
+  kill -KILL "$daemon" && wait_for 5 ended "$daemon"
+  run "$store_program" remove -S "$store" used/2026-04-01T000000Z
+  expect "remove after the daemon was killed" 0
+  holds "is done" [ "$(times_of used)" = 2026-04-03T000000Z ]
+  fusermount3 -u -q -z "$point"
+  mount_source "used in a foreground" "$store/used/2026-04-03T000000Z" "$point"
+  unmount "used in a foreground" "$point"
+  run "$store_program" remove -S "$store" used/2026-04-03T000000Z
+  expect "remove after an unmount" 0
+else
+  note "FUSE cannot be used here: nothing mounted"
+fi
+
+# ---- killed anywhere ---------------------------------------------------------------------------------------
+# At each system call of a removal: whole snapshots only, latest right, and the next scan clears up.
+if have strace; then
+  for time in 2026-05-01T000000Z 2026-05-02T000000Z 2026-05-03T000000Z; do new_snapshot kill "$time"; done
+  cp -a "$store/kill" "$work/kill"
+  deaths=0
+  for call in flock unlink unlinkat renameat rename fsync symlinkat; do
+    for number in 1 2 3 4 5 6 7 8; do
+      rm -rf "$store/kill" && cp -a "$work/kill" "$store/kill"
+      {
+        run strace -f -qqq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$number" \
+          "$store_program" -q -S "$store" remove kill/2026-05-03T000000Z kill/2026-05-01T000000Z
+      } 2>/dev/null # where the shell would tell of each
+      [ "$status" -ne 0 ] || break # so many calls there are not
+      deaths=$((deaths + 1))
+      for time in $(times_of kill) latest; do
+        run "$check_program" -q "$store/kill/$time"
+        [ "$status" -eq 0 ] || fail "killed at $call $number: $time is whole" "$work/err"
+      done
+      run "$scan_program" -q -S "$store" -n kill "$tree"
+      [ "$status" -eq 0 ] || fail "killed at $call $number: the next scan" "$work/err"
+      [ -z "$(find "$store/kill" -name '.pwalk-partial-*')" ] || fail "killed at $call $number: the next scan clears up"
+    done
+  done
+  holds "killed at $deaths system calls: whole snapshots, latest leads to one" [ "$deaths" -ge 10 ]
+else
+  note "strace is not installed: nothing killed"
+fi
+finish
