@@ -8,9 +8,9 @@
 . "$(dirname "$0")/../e2e/lib.sh"
 enter_namespace "$@"
 step=${1:-64}
-[ $# -le 1 ] || shift
+[ $# -eq 0 ] || shift
 types=("$@")
-[ $# -gt 1 ] || types=(tmpfs ext4 xfs btrfs ext2)
+[ $# -gt 0 ] || types=(tmpfs ext4 xfs btrfs ext2)
 begin "scans onto a full disk"
 need_namespace "small file systems"
 
@@ -38,7 +38,8 @@ for type in "${types[@]}"; do
   scan "$type" "$work/tree" "$disk/older" -j 2 || continue
   mkdir "$disk/new"
   # All room is taken, and then given back bit by bit.
-  fallocate -l "$(($(stat -f -c '%a * %S' "$disk") * 9 / 10))" "$disk/large" 2>/dev/null
+  spare=$(($(stat -f -c '%a * %S' "$disk") - 20000 * 1024))
+  [ "$spare" -le 0 ] || fallocate -l "$spare" "$disk/large"
   cat /dev/zero >"$disk/ballast" 2>/dev/null
   sync -f "$disk"
   : >"$work/wrong"
