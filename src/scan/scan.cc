@@ -195,8 +195,12 @@ class Ticker {
         walk::Counts counts = walker.counts();
         std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - began;
         if (deadline_seconds && elapsed.count() >= *deadline_seconds) walker.end();
-        if (tell)
-          tell({counts.entries, counts.directories, counts.errors, elapsed.count(), expected_entries});
+        try {
+          if (tell)
+            tell({counts.entries, counts.directories, counts.errors, elapsed.count(), expected_entries});
+        } catch (const std::exception&) {
+          // No memory to tell it: not worth a scan.
+        }
       }
     });
   }

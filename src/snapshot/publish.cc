@@ -46,8 +46,8 @@ PartialSnapshot::PartialSnapshot(int parent, std::string parent_path,
     try {
       directory_ = open_at(parent_.get(), name_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     } catch (const std::system_error& refused) {
-      if (refused.code().value() == ENOENT && attempt < attempts_max) continue;
       ::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
+      if (refused.code().value() == ENOENT && attempt < attempts_max) continue;
       throw;
     }
     // Where there are no such locks, nothing is collected either. Where a collector holds it, it is about to
@@ -71,7 +71,7 @@ PartialSnapshot::~PartialSnapshot() {
   if (published_ || name_.empty()) return;
   try {
     remove_tree(parent_.get(), name_);
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {
     // Its lock goes with this process: the next scan collects it.
   }
 }

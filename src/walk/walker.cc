@@ -118,8 +118,17 @@ void Walker::start_worker() {
   ++shared_->started;
 }
 
-/// Until the walk ends: looks every few milliseconds at what the workers do, and changes their number.
-void Walker::govern() {
+/// Until the walk ends, or there is no memory for it: looks every few milliseconds at what the workers do,
+/// and changes their number.
+void Walker::govern() noexcept {
+  try {
+    adjust_workers();
+  } catch (const std::exception&) {
+    // The system allows no more threads, or has no memory: those that there are walk the tree.
+  }
+}
+
+void Walker::adjust_workers() {
   using Clock = std::chrono::steady_clock;
   Shared& shared = *shared_;
   Governor governor(shared.options.workers, shared.options.workers_max);
@@ -156,11 +165,7 @@ void Walker::govern() {
     shared.workers_changes.push_back({std::chrono::duration<double>(now.time - first.time).count(), workers});
     shared.share_descriptors(std::max(workers, shared.started));
     shared.queues.set_active(workers);
-    try {
-      while (shared.started < workers) start_worker();
-    } catch (const std::exception&) {
-      return;  // the system allows no more threads: those that there are walk the tree
-    }
+    while (shared.started < workers) start_worker();
   }
 }
 
@@ -176,9 +181,9 @@ bool Walker::run(Fd root, const struct statx& stat, Token token) {
     try {
       while (shared.started < shared.options.workers) start_worker();
       if (shared.options.workers_max > shared.options.workers) governor = std::jthread([this] { govern(); });
-    } catch (const std::system_error&) {
-      // The system allows no more threads: those that there are walk the tree as well, and nobody is left
-      // waiting for work.
+    } catch (const std::exception&) {
+      // The system allows no more threads, or has no memory for them: those that there are walk the tree as
+      // well, and nobody is left waiting for work.
     }
     if (watched)
       watch();

@@ -166,7 +166,8 @@ class Walker {
   template <class Unread, class Finished>
   void unwind(Unread unread, Finished finished);
   struct Crew;
-  void govern();
+  void govern() noexcept;
+  void adjust_workers();
   void start_worker();
   template <class Task>
   void enlist(unsigned number, Task task);

@@ -60,8 +60,8 @@ void Walker::replace(unsigned number, Worker& stuck) {
   auto take_over = [&stuck](Worker& worker) { worker.take_over(stuck); };
   try {
     enlist(number, take_over);
-  } catch (const std::system_error&) {
-    work(*shared_, number, take_over);  // the system allows no more threads: this one, then, watching no more
+  } catch (const std::exception&) {
+    work(*shared_, number, take_over);  // no more threads: this one, then, watching no more
   }
 }
 

@@ -364,7 +364,8 @@ int Worker::look_at(int directory, const char* name, struct statx& stat, int syn
   return error;
 }
 
-bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error) {
+bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error,
+                           unsigned tries_left) {
   if (error == ENOENT) {
     sink_.vanished();
     return true;
@@ -403,6 +404,12 @@ bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct 
       if (target == nullptr && child.target_error == ENOENT) {
         sink_.vanished();
         return true;
+      }
+      if (target == nullptr && child.target_error == EINVAL && tries_left > 0) {
+        // Something else has that name by now: then that is the entry.
+        struct statx again;
+        int error_again = look_at(descriptor, listed.dirent->d_name, again);
+        return hand_over_one(descriptor, listed, &again, error_again, tries_left - 1);
       }
       child.target = target != nullptr ? std::string_view(target) : std::string_view();
     }

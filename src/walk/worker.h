@@ -89,7 +89,8 @@ class Worker {
  private:
   /// What the task in hand has come to: where to go on when a call never answers.
   enum class Stage { idle, opening, opened, listing, looking, handing_over, helping };
-  static constexpr int not_answered = -1;  // as an error of a name: nobody has looked at it (yet)
+  static constexpr unsigned raced_tries = 16;  // to see what a name is that keeps changing
+  static constexpr int not_answered = -1;      // as an error of a name: nobody has looked at it (yet)
 
   struct Opened {
     Fd descriptor;
@@ -121,7 +122,8 @@ class Worker {
   StatWork part_from(int descriptor, std::size_t begin) noexcept;
   bool hand_over_names(int descriptor, std::size_t end, const struct statx* stats, const int* errors,
                        bool by_order);
-  bool hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error);
+  bool hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error,
+                     unsigned tries_left = raced_tries);
   void note_subdirectory(const Child& child, Token token);
   NotEntered classify(const struct statx& stat, bool other_mount);
   NotEntered judge(const Child& child);

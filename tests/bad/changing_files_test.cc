@@ -224,7 +224,7 @@ TEST_F(ChangingFiles, UnderAMountOfAStore) {
   for (unsigned round = 0; round < rounds(); ++round) {
     mount::Log log([](const std::string&) {});
     mount::Source source(directory_.path("store"), log);
-    mount::Tree tree(source, {});
+    mount::Tree tree(source, {}, {});
     std::uint64_t victim = tree.look_up(mount::root_node, "victim").node.value().id;
     std::uint64_t other = tree.look_up(mount::root_node, "other").node.value().id;
     unsigned errors = 0;

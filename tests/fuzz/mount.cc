@@ -101,7 +101,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
     mount::Source source(snapshot.path(), log);
     mount::AclPolicy policy;
     policy.others_allowed = (input.number<std::uint8_t>() & 1) != 0;
-    mount::Tree tree(source, policy);
+    mount::Tree tree(source, policy, {});
     std::vector<std::uint64_t> ids{mount::root_node};
     for (int questions = 0; !input.empty() && questions < 200; ++questions) {
       try {

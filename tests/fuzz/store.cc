@@ -124,7 +124,7 @@ void mount_it(const std::string& store) {
   mount::Log log([](const std::string&) {});
   try {
     mount::Source source(store, log);
-    mount::Tree tree(source, {});
+    mount::Tree tree(source, {}, {});
     look(tree, 1, 1);
   } catch (const FormatError&) {
   } catch (const std::system_error& error) {

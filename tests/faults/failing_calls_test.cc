@@ -1,0 +1,279 @@
+// A scan of which one library call fails, for each call that it makes, each error, the first time, the
+// second, and so on to the last, once and from there on. Whatever fails: the scan neither crashes nor hangs;
+// what it publishes is whole, and names that it lacks are missing for a reason that it tells; where it
+// publishes nothing it says so, and the next scan works.
+//
+// PWALK_FAULTS=all tries every error with every number; otherwise a part of them, for the usual run.
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "report/tree_cursor.h"
+#include "snapshot/check.h"
+#include "snapshot/snapshot.h"
+#include "support/temporary_directory.h"
+
+namespace pwalk {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr unsigned long always = ~0ul;
+constexpr auto time_limit = std::chrono::seconds(60);
+
+struct Fault {
+  std::string call;
+  int error = 0;
+  unsigned long from = 0;
+  unsigned long times = always;
+
+  std::string text() const {
+    return call + " number " + std::to_string(from) + (times == always ? " and all after it" : "") + ": " +
+           (error == 0 ? "nothing" : ::strerrorname_np(error));
+  }
+};
+
+std::string environment_value(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::string read_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+class FailingCalls : public testing::Test {
+ protected:
+  FailingCalls() {
+    library_ = environment_value("PWALK_SUPPORT") + "/failing_calls.so";
+    program_ = environment_value("PWALK_SCAN");
+    everything_ = environment_value("PWALK_FAULTS") == "all";
+    for (const char* name : {"tree/a/b/c", "tree/d", "tree/e/f", "out"}) directory_.make_directory(name);
+    for (const char* name : {"tree/a/1", "tree/a/b/2", "tree/a/b/c/3", "tree/d/4", "tree/e/f/5", "tree/6"})
+      directory_.write_file(name, name);
+    fs::create_symlink("target", directory_.path("tree/d/link"));
+    fs::create_hard_link(directory_.path("tree/6"), directory_.path("tree/e/7"));
+    add_acl("tree/d");
+    add_acl("tree/a/b");
+  }
+
+  void SetUp() override {
+    if (program_.empty() || !fs::exists(library_)) GTEST_SKIP() << "PWALK_SCAN and PWALK_SUPPORT are not set";
+    ASSERT_EQ(scan({}), 0) << read_text(directory_.path("err"));
+    whole_ = paths();
+  }
+
+  /// An access ACL with a named user; without one where the file system has none.
+  void add_acl(const std::string& name) {
+    struct Item {
+      std::uint16_t tag, permissions;
+      std::uint32_t id;
+    };
+    struct {
+      std::uint32_t version = 2;
+      Item items[5] = {{1, 7, ~0u}, {2, 5, 1002}, {4, 5, ~0u}, {16, 5, ~0u}, {32, 5, ~0u}};
+    } acl;
+    ::setxattr(directory_.path(name).c_str(), "system.posix_acl_access", &acl, sizeof acl, 0);
+  }
+
+  std::string snapshot_path() const { return directory_.path("out/s"); }
+
+  /// The exit status of a scan with this fault, 1000 + N after signal N, 2000 where it had to be ended. What
+  /// it says is in the file `err`, the number of its calls, where it exits, in `count`.
+  int scan(const Fault& fault, const char* jobs = "1") {
+    fs::remove_all(snapshot_path());
+    std::vector<std::string> variables;
+    for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+    if (!fault.call.empty()) {
+      variables.push_back("LD_PRELOAD=" + library_);
+      variables.push_back("FAILING_CALL=" + fault.call);
+      variables.push_back("FAILING_FROM=" + std::to_string(fault.from));
+      variables.push_back("FAILING_TIMES=" + std::to_string(fault.times));
+      variables.push_back("FAILING_ERRNO=" + std::to_string(fault.error));
+      variables.push_back("FAILING_COUNT=" + directory_.path("count"));
+    }
+    std::vector<std::string> words = {
+        program_, "-q", "-j", jobs, "-o", snapshot_path(), directory_.path("tree")};
+    std::vector<char*> arguments;
+    std::vector<char*> environment;
+    for (std::string& word : words) arguments.push_back(word.data());
+    for (std::string& variable : variables) environment.push_back(variable.data());
+    arguments.push_back(nullptr);
+    environment.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_addopen(&actions, 2, directory_.path("err").c_str(),
+                                       O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t process = 0;
+    int refused =
+        ::posix_spawn(&process, program_.c_str(), &actions, nullptr, arguments.data(), environment.data());
+    ::posix_spawn_file_actions_destroy(&actions);
+    if (refused != 0) throw std::system_error(refused, std::generic_category(), program_);
+    return wait_for(process);
+  }
+
+  static int wait_for(pid_t process) {
+    auto end = std::chrono::steady_clock::now() + time_limit;
+    int how = 0;
+    auto pause = std::chrono::microseconds(200);
+    while (::waitpid(process, &how, WNOHANG) == 0) {
+      if (std::chrono::steady_clock::now() > end) {
+        ::kill(process, SIGKILL);
+        ::waitpid(process, &how, 0);
+        return 2000;
+      }
+      std::this_thread::sleep_for(pause);
+      pause = std::min(pause * 2, std::chrono::microseconds(20000));
+    }
+    return WIFSIGNALED(how) ? 1000 + WTERMSIG(how) : WEXITSTATUS(how);
+  }
+
+  /// How often a scan makes this call.
+  unsigned long count(const std::string& call) {
+    EXPECT_EQ(scan({call, 0, 0, always}), 0);
+    return std::strtoul(read_text(directory_.path("count")).c_str(), nullptr, 10);
+  }
+
+  /// The paths of the snapshot; those of directories that were not read whole end in a slash.
+  std::set<std::string> paths() const {
+    std::set<std::string> found;
+    auto snapshot = snapshot::Snapshot::open(snapshot_path());
+    report::TreeCursor cursor(snapshot, snapshot->root(), "");
+    for (auto visit = cursor.next(); visit != report::TreeCursor::Visit::end; visit = cursor.next()) {
+      if (visit == report::TreeCursor::Visit::leave) continue;
+      bool whole =
+          visit == report::TreeCursor::Visit::other || cursor.directory().record.state == format::state_read;
+      found.insert(whole ? cursor.path() : cursor.path() + "/");
+    }
+    return found;
+  }
+
+  /// Names that are not in the snapshot, though the directory that held them is and says that it was read.
+  std::size_t missing_for_no_reason() const {
+    std::set<std::string> found = paths();
+    std::size_t missing = 0;
+    for (const std::string& path : whole_) {
+      if (found.contains(path) || found.contains(path + "/")) continue;
+      std::size_t slash = path.rfind('/');
+      if (slash == std::string::npos || found.contains(path.substr(0, slash))) ++missing;
+    }
+    return missing;
+  }
+
+  void expect_whole(const Fault& fault, int status) {
+    auto report = snapshot::check_snapshot(snapshot_path());
+    EXPECT_TRUE(report.whole()) << fault.text() << ": " << report.problems.front().text;
+    auto manifest = snapshot::Snapshot::open(snapshot_path())->manifest();
+    EXPECT_LE(missing_for_no_reason(), manifest.vanished_entries) << fault.text();
+    EXPECT_EQ(status == 1, manifest.totals.errors > 0) << fault.text();
+    if (status == 0) {
+      EXPECT_EQ(paths() == whole_, manifest.vanished_entries == 0 && manifest.unread.empty());
+    }
+  }
+
+  /// One scan with the fault, and the one after it.
+  void expect_harmless(const Fault& fault, const char* jobs = "1") {
+    ++tried_;
+    int status = scan(fault, jobs);
+    std::string said = read_text(directory_.path("err"));
+    ASSERT_LE(status, 2) << fault.text() << " (1000 + a signal; 2000: it hangs)\n" << said;
+    bool published = fs::exists(snapshot_path());
+    if (published) {
+      ASSERT_NO_FATAL_FAILURE(expect_whole(fault, status));
+    } else {
+      EXPECT_EQ(status, 2) << fault.text() << " and nothing was published";
+      EXPECT_FALSE(said.empty()) << fault.text();
+    }
+    bool left = !published && !fs::is_empty(directory_.path("out"));
+    if (left) {
+      // What could not be removed since that fails too, the next scan collects.
+      ++left_behind_;
+      EXPECT_TRUE(fault.times == always || said.empty()) << fault.text() << ": left something behind";
+      ASSERT_EQ(scan({}), 0) << fault.text() << ", and the next scan";
+      EXPECT_EQ(std::distance(fs::directory_iterator(directory_.path("out")), {}), 1) << fault.text();
+    }
+    if (HasFailure()) FAIL() << said;
+  }
+
+  void expect_all_harmless(const std::string& call, const std::vector<int>& errors) {
+    unsigned long calls = count(call);
+    ASSERT_GT(calls, 0u) << call;
+    for (int error : errors) {
+      // Descriptors and memory are waited for; an interruption that never ends is none.
+      bool waited_for = error == EMFILE || error == ENFILE || error == ENOMEM;
+      for (unsigned long from = 1; from <= calls; ++from) {
+        ASSERT_NO_FATAL_FAILURE(expect_harmless({call, error, from, 1}));
+        if (error == EINTR || waited_for) {
+          ASSERT_NO_FATAL_FAILURE(expect_harmless({call, error, from, 3}));
+        } else {
+          ASSERT_NO_FATAL_FAILURE(expect_harmless({call, error, from, always}));
+        }
+      }
+      if (waited_for && everything_) {
+        ASSERT_NO_FATAL_FAILURE(expect_harmless({call, error, calls / 2 + 1, always}));
+      }
+    }
+  }
+
+  test::TemporaryDirectory directory_;
+  std::string library_;
+  std::string program_;
+  bool everything_ = false;
+  std::set<std::string> whole_;
+  unsigned tried_ = 0;
+  unsigned left_behind_ = 0;
+
+  void TearDown() override {
+    std::printf("%u scans with a fault, %u of them left a partial that the next one collected\n", tried_,
+                left_behind_);
+  }
+};
+
+const std::vector<int> all_errors = {ENOENT, EACCES, ESTALE, EIO,   ENOTDIR,   ELOOP,
+                                     EMFILE, ENFILE, ENOMEM, EINTR, ETIMEDOUT, ENOSPC};
+
+class EachCall : public FailingCalls, public testing::WithParamInterface<const char*> {};
+
+TEST_P(EachCall, EachErrorIsToldAndHarmless) {
+  expect_all_harmless(GetParam(), everything_ ? all_errors : std::vector<int>{ENOENT, EIO, EINTR});
+}
+
+INSTANTIATE_TEST_SUITE_P(Calls, EachCall,
+                         testing::Values("openat", "getdents64", "statx", "readlinkat", "fgetxattr",
+                                         "flistxattr", "close", "fallocate", "mmap", "fsync", "rename",
+                                         "pwrite", "ftruncate", "mkdirat", "fstatat", "flock"),
+                         [](const auto& call) { return std::string(call.param); });
+
+TEST_F(FailingCalls, FullDiskAndQuotaAtEachGrowth) {
+  for (const char* call :
+       {"mkdirat", "openat", "fallocate", "pwrite", "ftruncate", "fsync", "close", "rename"})
+    ASSERT_NO_FATAL_FAILURE(expect_all_harmless(call, {ENOSPC, EDQUOT}));
+}
+
+TEST_F(FailingCalls, WithoutFallocateTheResultIsTheSame) {
+  for (int error : {EOPNOTSUPP, ENOSYS}) {
+    ASSERT_EQ(scan({"fallocate", error, 1, always}), 0);
+    EXPECT_EQ(paths(), whole_);
+    EXPECT_TRUE(snapshot::check_snapshot(snapshot_path()).whole());
+  }
+}
+
+}  // namespace
+}  // namespace pwalk
