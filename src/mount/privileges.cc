@@ -3,7 +3,10 @@
 // SPDX-License-Identifier: MIT
 #include "mount/privileges.h"
 
+#include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
+#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -63,6 +66,9 @@ Ruleset ruleset_of(long version) noexcept {
   return ruleset;
 }
 
+/// What the C library reads for the names of owners; anyone may read them.
+constexpr const char* tables_of_users[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"};
+
 bool confine_files(int directory) {
   if (!landlock_wanted) return false;
   long version = ::syscall(call_create_ruleset, nullptr, 0, flag_version);
@@ -71,9 +77,14 @@ bool confine_files(int directory) {
   // What an older kernel does not know is zero, which it takes.
   Fd rules(static_cast<int>(::syscall(call_create_ruleset, &ruleset, sizeof ruleset, 0)));
   if (!rules) throw_errno("cannot make a Landlock ruleset");
-  PathBeneath rule{access_read_file | access_read_directory, directory};
-  if (::syscall(call_add_rule, rules.get(), rule_path_beneath, &rule, 0) != 0)
-    throw_errno("cannot add a Landlock rule");
+  auto allow = [&](std::uint64_t accesses, int below) {
+    PathBeneath rule{accesses, below};
+    if (::syscall(call_add_rule, rules.get(), rule_path_beneath, &rule, 0) != 0)
+      throw_errno("cannot add a Landlock rule");
+  };
+  allow(access_read_file | access_read_directory, directory);
+  for (const char* path : tables_of_users)
+    if (Fd table(::open(path, O_PATH | O_CLOEXEC)); table) allow(access_read_file, table.get());
   if (::syscall(call_restrict_self, rules.get(), 0) != 0) throw_errno("cannot enter a Landlock domain");
   return true;
 }
@@ -94,6 +105,9 @@ void keep_capabilities(std::uint64_t kept) {
 
 bool confine_to(int directory) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw_errno("cannot rule out new privileges");
+  // Loads what the C library has for them, which is not below the directory.
+  ::getpwuid(0);
+  ::getgrgid(0);
   bool confined = confine_files(directory);
   // The bounding set is for those who may change it; without it, no new privileges says the same.
   for (int number = 0; number < capability_numbers; ++number) ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0);

@@ -12,7 +12,7 @@ _pwalk() {
       -0 --null" ;;
     pwalk-dump) options="--help -V --version --printf -0 --print0" ;;
     pwalk-mount) options="--help -V --version -o -f -d -s --readdirplus" ;;
-    pwalk-scan) options="--help -V --version -j --threads --max-threads -x --one-file-system --timeout
+    pwalk-scan) options="--help -V --version -j --threads --max-threads -x --one-file-system --no-acl --timeout
       --deadline --on-interrupt --rate --nice --stat-sync --exclude -X --exclude-from --no-snapshots
       --exclude-caches -d --max-depth -o --output -S --store -n --name --mode -q --quiet -v --verbose
       --progress --no-progress --summary --errors" ;;
@@ -25,7 +25,7 @@ _pwalk() {
     pwalk-du-B | pwalk-du--block-size) return ;;
     pwalk-dump--printf) return ;;
     pwalk-mount-o)
-      mapfile -t COMPREPLY < <(compgen -W "allow_other allow_root acl=mode auto_unmount noexec readdirplus=no" -- "$word")
+      mapfile -t COMPREPLY < <(compgen -W "allow_other allow_root acl=mode totals=all rbytes xattr xattr=list auto_unmount noexec readdirplus=no" -- "$word")
       return
       ;;
     pwalk-mount--readdirplus) mapfile -t COMPREPLY < <(compgen -W "yes no" -- "$word"); return ;;
