@@ -103,6 +103,13 @@ class Background {
   Fd null_;  // opened while anything can be
 };
 
+constexpr const char* descriptor_prefix = "/dev/fd/";
+
+/// mount.fuse3 with drop_privileges has mounted, will unmount, and names the descriptor to serve.
+bool is_mounted_already(const std::string& mount_point) noexcept {
+  return mount_point.starts_with(descriptor_prefix);
+}
+
 /// A mounted session; unmounts when it ends.
 class Session {
  public:
@@ -117,10 +124,13 @@ class Session {
     // Before the mount: a signal in between must not leave it behind without a daemon.
     handles_signals_ = fuse_set_signal_handlers(session_) == 0;
     if (!handles_signals_) return;
-    mounter_.emplace(settings.options.fuse, settings.mount_point);
-    if (!mounter_->is_mounted()) return;
-    // The session owns the descriptor from here on.
-    std::string device = "/dev/fd/" + std::to_string(mounter_->take_device().release());
+    std::string device = settings.mount_point;
+    if (!is_mounted_already(device)) {
+      mounter_.emplace(settings.options.fuse, settings.mount_point);
+      if (!mounter_->is_mounted()) return;
+      // The session owns the descriptor from here on.
+      device = descriptor_prefix + std::to_string(mounter_->take_device().release());
+    }
     mounted_ = fuse_session_mount(session_, device.c_str()) == 0;
   }
   Session(const Session&) = delete;
@@ -173,8 +183,7 @@ std::string resolve_source(const std::string& path) {
 }
 
 std::string resolve_mount_point(const std::string& path, const MessageSink& sink) {
-  // mount.fuse3 with drop_privileges has mounted already, and gives us the descriptor to serve.
-  if (path.starts_with("/dev/fd/")) return path;
+  if (is_mounted_already(path)) return path;
   std::string resolved = real_path(path, "cannot use mount point");
   if (detach_dead_mounts(resolved) > 0)
     sink("detached from '" + printable(resolved) + "' what a killed daemon had left mounted");
