@@ -105,11 +105,12 @@ void SnapshotWriter::finish_shards(Manifest& manifest, unsigned threads) {
       shard.directory(index).reserved[0] = shard.directory(index).reserved[1] = 0;
     manifest.shards[number] = shard.finish(manifest);
   });
-  // Only now that write-back of all files has begun is any of them waited for.
+  // Only now that write-back of all files has begun is any of them waited for. One thread gives the order.
   std::vector<std::string> files;
   for (const Shard& shard : manifest.shards)
     for (const ArrayFile& file : shard.files) files.push_back(file.file_name);
-  in_parallel(static_cast<std::uint32_t>(files.size()), threads_that_wait,
+  in_parallel(static_cast<std::uint32_t>(files.size()),
+              threads == 1 ? 1 : std::max(threads, threads_that_wait),
               [&](std::uint32_t number) { force_file(directory_, files[number]); });
   std::uint64_t first_entry = 0;
   for (std::uint32_t number = 0; number < shards; ++number) {
