@@ -62,6 +62,8 @@ PartialSnapshot::PartialSnapshot(int parent, std::string parent_path,
     inode_ = opened.st_ino;
     if (::fstatat(parent_.get(), name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == inode_)
       return;
+    // Should it be there all the same: it is ours by its name, and empty.
+    ::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
     if (attempt == attempts_max)
       throw_errno(EBUSY, "cannot create a directory in '" + printable(parent_path_) + "'");
   }
