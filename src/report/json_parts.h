@@ -1,4 +1,5 @@
-// What the JSON texts have in common: times, numbers of devices, and padding to a length that tells nothing.
+// What the JSON texts have in common: times, numbers of devices, totals, and padding to a length that tells
+// nothing.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -30,6 +31,22 @@ inline Json time_json(snapshot::Timestamp time) {
 
 inline Json device_json(std::uint32_t major, std::uint32_t minor) {
   return Json{{"major", major}, {"minor", minor}};
+}
+
+/// The members that tell totals where a whole snapshot is one object.
+inline Json totals_json(const snapshot::Totals& totals) {
+  return Json{{"entries", totals.entries},
+              {"files", totals.files},
+              {"directories", totals.directories},
+              {"symlinks", totals.symlinks},
+              {"others", totals.others()},
+              {"apparent_bytes", totals.apparent_bytes},
+              {"directory_bytes", totals.directory_bytes},
+              {"disk_bytes", totals.disk_bytes},
+              {"excess_inodes", totals.excess_inodes},
+              {"excess_apparent", totals.excess_apparent},
+              {"excess_disk", totals.excess_disk},
+              {"errors", totals.errors}};
 }
 
 inline std::string json_text(const Json& json) {

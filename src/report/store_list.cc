@@ -2,10 +2,10 @@
 #include "report/store_list.h"
 
 #include <algorithm>
-#include <ctime>
-#include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "report/iso_time.h"
+#include "report/json_parts.h"
 #include "report/size_format.h"
 
 namespace pwalk::report {
@@ -44,12 +44,11 @@ struct Row {
   std::string notes;
 };
 
-std::string iso_time(snapshot::Timestamp time) {
-  std::time_t seconds = time.seconds;
-  std::tm parts{};
-  char text[64] = "";
-  if (::gmtime_r(&seconds, &parts) != nullptr) std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
+/// Snapshots begin and end in whole seconds as far as a list tells.
+std::string whole_seconds(snapshot::Timestamp time) {
+  std::string text = iso_time(time);
+  std::size_t point = text.find('.');
+  return point == text.npos ? text : text.substr(0, point) + "Z";
 }
 
 }  // namespace
@@ -67,15 +66,15 @@ std::string store_table(const std::vector<Listed>& snapshots) {
     rows.push_back(std::move(row));
   }
   std::size_t widest = 0;
-  std::size_t widest_number = 0;
+  std::size_t widest_entries = 0;
   for (const Row& row : rows) {
     widest = std::max(widest, columns(row.path));
-    widest_number = std::max(widest_number, row.entries.size());
+    widest_entries = std::max(widest_entries, row.entries.size());
   }
   std::string text;
   for (const Row& row : rows) {
     text += row.path + std::string(widest - columns(row.path), ' ');
-    text += "  " + to_right(row.entries, widest_number) + "  " + to_right(row.tree, 5) + "  " +
+    text += "  " + to_right(row.entries, widest_entries) + "  " + to_right(row.tree, 5) + "  " +
             to_right(row.own, 5);
     text += row.notes.empty() ? "\n" : "  " + row.notes + "\n";
   }
@@ -85,31 +84,19 @@ std::string store_table(const std::vector<Listed>& snapshots) {
 std::string store_json(const std::vector<Listed>& snapshots) {
   std::string text = "[";
   for (const auto& [name, stored] : snapshots) {
-    nlohmann::ordered_json object{
+    Json object{
         {"name", percent_encode(name)}, {"time", percent_encode(stored.time)}, {"latest", stored.is_latest}};
-    object["in_use"] = stored.in_use ? nlohmann::ordered_json(*stored.in_use) : nlohmann::ordered_json();
+    object["in_use"] = stored.in_use ? Json(*stored.in_use) : Json();
     object["snapshot_disk_bytes"] = stored.disk_bytes;
     if (stored.manifest) {
       const snapshot::Manifest& manifest = *stored.manifest;
-      const snapshot::Totals& totals = manifest.totals;
       object.update({{"uuid", snapshot::uuid_text(manifest.uuid)},
                      {"host", percent_encode(manifest.host)},
                      {"root", percent_encode(manifest.root)},
-                     {"start", iso_time(manifest.start)},
-                     {"end", iso_time(manifest.end)},
-                     {"complete", manifest.complete},
-                     {"entries", totals.entries},
-                     {"files", totals.files},
-                     {"directories", totals.directories},
-                     {"symlinks", totals.symlinks},
-                     {"others", totals.others()},
-                     {"apparent_bytes", totals.apparent_bytes},
-                     {"directory_bytes", totals.directory_bytes},
-                     {"disk_bytes", totals.disk_bytes},
-                     {"excess_inodes", totals.excess_inodes},
-                     {"excess_apparent", totals.excess_apparent},
-                     {"excess_disk", totals.excess_disk},
-                     {"errors", totals.errors}});
+                     {"start", whole_seconds(manifest.start)},
+                     {"end", whole_seconds(manifest.end)},
+                     {"complete", manifest.complete}});
+      object.update(totals_json(manifest.totals));
     } else {
       object["trouble"] = percent_encode(stored.trouble);
     }

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "scan_report.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include "base/text.h"
+#include "program.h"
+#include "report/error_list.h"
+#include "report/json_parts.h"
+#include "snapshot/snapshot.h"
+
+namespace pwalk {
+
+namespace {
+
+constexpr char program[] = "pwalk-scan";
+constexpr std::size_t errors_shown = 20;
+constexpr char clear_line[] = "\r\x1b[K";
+
+/// On stderr, in one write. That it cannot be written (nobody reads it, a full disk) is no reason to end a
+/// scan.
+void write_message(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+}
+
+/// The first of what could not be read; the snapshot has all of it.
+void report_errors(const scan::Result& result) {
+  std::uint64_t errors = result.manifest.totals.errors;
+  auto published = snapshot::Snapshot::open(result.snapshot_path);
+  for (const auto& failed : report::list_errors(published, errors_shown))
+    print_message(program, failed.message());
+  if (errors > errors_shown) print_message(program, fmt::format("… and {} more", errors - errors_shown));
+  print_message(program, fmt::format("{} errors: what could not be read is marked in the snapshot", errors));
+}
+
+/// How the number of workers followed the file system.
+void report_workers(const scan::Result& result) {
+  std::string text;
+  for (const auto& change : result.workers_changes)
+    text += fmt::format("{}{} at {:.2f} s", text.empty() ? "worker threads: " : ", ", change.workers,
+                        change.seconds);
+  if (!text.empty()) print_message(program, text);
+}
+
+/// What has come of it for programs, one line on stdout; paths percent-encoded as in the manifest.
+void report_json(const scan::Result& result) {
+  const auto& manifest = result.manifest;
+  report::Json summary{{"snapshot", percent_encode(result.snapshot_path)},
+                       {"uuid", snapshot::uuid_text(manifest.uuid)},
+                       {"root", percent_encode(manifest.root)},
+                       {"complete", manifest.complete},
+                       {"seconds", result.seconds}};
+  summary.update(report::totals_json(manifest.totals));
+  summary["vanished_entries"] = manifest.vanished_entries;
+  std::string line = summary.dump() + "\n";
+  if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() || std::fflush(stdout) != 0)
+    throw_errno("cannot write to standard output");
+}
+
+}  // namespace
+
+void ProgressDisplay::show(const scan::Progress& progress, std::atomic<bool>& asked_for) {
+  bool asked = asked_for.exchange(false);
+  bool due = interval_seconds_ != 0 && progress.seconds >= next_line_;
+  if (due) next_line_ = progress.seconds + interval_seconds_;
+  std::string line = scan::progress_line(progress);
+  if (asked || due) write_message(fmt::format("{}{}: {}\n", drawn_ ? clear_line : "", program, line));
+  if (!redraw_) return;
+  // One write, cut to what fits: a wrapped line could not be redrawn.
+  struct winsize size = {};
+  std::size_t columns =
+      ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79u;
+  if (line.size() > columns) line.resize(columns);
+  write_message(clear_line + line);
+  drawn_ = true;
+}
+
+void ProgressDisplay::finish() const {
+  if (drawn_) write_message(clear_line);
+}
+
+void ScanReport::tell(const scan::Result& result) const {
+  const auto& manifest = result.manifest;
+  if (!quiet) print_message(program, "wrote '" + printable(result.snapshot_path) + "'");
+  if (result.incomplete)
+    print_message(program,
+                  "incomplete: the scan ended before it had reached everything; totals are lower bounds");
+  if (manifest.totals.errors > 0) report_errors(result);
+  if (!quiet) {
+    double rate = static_cast<double>(manifest.totals.entries) / std::max(result.seconds, 1e-9);
+    write_message(fmt::format("Walked {} entries in {:.1f} secs ({:.1f} entries/sec)\n",
+                              manifest.totals.entries, result.seconds, rate));
+  }
+  if (verbose) report_workers(result);
+  if (summary_json) report_json(result);
+}
+
+}  // namespace pwalk

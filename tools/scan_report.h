@@ -1,0 +1,43 @@
+// What pwalk-scan tells its user: how far it is, and what has come of it. Its main's only.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+
+#include "scan/progress.h"
+#include "scan/scan.h"
+
+namespace pwalk {
+
+/// What the user wants to be told.
+struct ScanReport {
+  bool quiet = false;
+  bool verbose = false;
+  bool summary_json = false;
+  bool ignore_errors = false;  // for the exit status
+  bool redraw = false;         // the line of progress, on a terminal
+  unsigned line_seconds = 0;   // between lines of progress elsewhere; 0: none
+
+  /// Tells what has come of a scan that published, on stderr and (JSON) stdout. std::system_error where
+  /// standard output cannot be written, FormatError or std::system_error where the snapshot cannot be read.
+  void tell(const scan::Result& result) const;
+};
+
+/// Shows how far the scan is: redrawn in place on a terminal, a line every so often elsewhere, a line when
+/// `asked` is set.
+class ProgressDisplay {
+ public:
+  explicit ProgressDisplay(const ScanReport& report)
+      : redraw_(report.redraw), interval_seconds_(report.line_seconds) {}
+
+  void show(const scan::Progress& progress, std::atomic<bool>& asked);
+  void finish() const;
+
+ private:
+  bool redraw_;
+  unsigned interval_seconds_;
+  double next_line_ = 0;
+  bool drawn_ = false;
+};
+
+}  // namespace pwalk
