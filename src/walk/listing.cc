@@ -21,7 +21,8 @@ constexpr std::size_t slack_bytes = 8;                // a prefix is loaded as e
 // call less for each directory.
 constexpr std::int64_t last_position = std::numeric_limits<std::int64_t>::max();
 
-constexpr std::size_t few = 64;  // names that are sorted by comparing them
+constexpr std::size_t reported_from = 1024;  // names: fewer are soon read, and not worth a call
+constexpr std::size_t few = 64;              // names that are sorted by comparing them
 
 /// The first eight bytes of what is behind `name`, as a number; eight bytes from there on can be read.
 std::uint64_t prefix_of(const char* name, std::uint32_t length) noexcept {
@@ -72,7 +73,7 @@ unsigned char* Listing::room() {
   return buffers_[buffer_].bytes.get() + buffers_[buffer_].used;
 }
 
-int Listing::read(int descriptor, Seat& seat) {
+int Listing::read(int descriptor, Seat& seat, const std::function<void()>& listed) {
   // What a giant directory needed is not kept for the small ones after it.
   if (buffers_.size() > 64) {
     buffers_.resize(1);
@@ -90,7 +91,9 @@ int Listing::read(int descriptor, Seat& seat) {
     if (got < 0) return errno;
     if (got == 0) return 0;
     buffers_[buffer_].used += static_cast<std::size_t>(got);
-    if (take(begin, begin + got) == last_position) return 0;
+    bool all = take(begin, begin + got) == last_position;
+    if (listed && names_.size() >= reported_from) listed();
+    if (all) return 0;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,9 @@ struct Listed64 {
 class Listing {
  public:
   /// Reads all names of the directory open as `descriptor` (`.` and `..` left out); returns 0 or the errno
-  /// with which getdents64 failed, names read before it being there.
-  int read(int descriptor, Seat& seat);
+  /// with which getdents64 failed, names read before it being there. `listed()`, if not empty, is
+  /// called whenever there are more of many names.
+  int read(int descriptor, Seat& seat, const std::function<void()>& listed = {});
 
   std::vector<Listed64>& names() noexcept { return names_; }
   /// Inode number that the directory itself listed as `.`; 0 where it lists none.

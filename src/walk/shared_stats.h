@@ -13,6 +13,8 @@
 
 namespace pwalk::walk {
 
+class LookAhead;
+
 /// Names to look at, and where what is found goes: to the position of the name.
 struct StatWork {
   int descriptor = -1;
@@ -20,6 +22,7 @@ struct StatWork {
   struct statx* stats = nullptr;
   int* errors = nullptr;
   std::uint32_t count = 0;
+  const LookAhead* known = nullptr;  // what was found before, if anything was
 };
 
 class SharedStats {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "walk/listing.h"
+#include "walk/look_ahead.h"
 #include "walk/node.h"
 #include "walk/queue.h"
 #include "walk/rate_limit.h"
@@ -158,6 +159,7 @@ class Worker {
   bool cut_short_ = false;   // of the directory in hand not all names were looked at: the walk is ending
   bool completing_ = false;  // the task's directory is handed over: its parent may be gone
   Listing listing_;
+  LookAhead ahead_;
   std::unique_ptr<struct statx[]> stats_;  // untouched pages cost nothing
   std::vector<int> stat_errors_;
   std::vector<char> target_;

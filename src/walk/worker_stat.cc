@@ -59,10 +59,15 @@ bool Worker::ends_before(std::uint32_t rest) noexcept {
 
 void Worker::stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept {
   std::uint32_t at = begin;
-  for (; at < end && !((at - begin) % look_up_every == 0 && ends_before(end - at)); ++at)
-    work.errors[at] =
-        look_at(work.descriptor, work.names[at].dirent->d_name, work.stats[at], shared_.options.stat_sync);
-  Counters::add(counters_.entries, at - begin);
+  std::uint32_t known = 0;
+  for (; at < end && !((at - begin) % look_up_every == 0 && ends_before(end - at)); ++at) {
+    if (work.known != nullptr && work.known->found(work.names[at].order, work.stats[at], work.errors[at]))
+      ++known;
+    else
+      work.errors[at] =
+          look_at(work.descriptor, work.names[at].dirent->d_name, work.stats[at], shared_.options.stat_sync);
+  }
+  Counters::add(counters_.entries, at - begin - known);
   std::fill(work.errors + at, work.errors + end, ECANCELED);
 }
 
@@ -99,8 +104,8 @@ void Worker::stat_names(const StatWork& work) noexcept {
 }
 
 void Worker::share_rest(const StatWork& work, std::uint32_t begin, std::chrono::nanoseconds each) noexcept {
-  StatWork rest{work.descriptor, work.names + begin, work.stats + begin, work.errors + begin,
-                work.count - begin};
+  StatWork rest{work.descriptor,     work.names + begin, work.stats + begin,
+                work.errors + begin, work.count - begin, work.known};
   Offer offer(*this, rest, portion_for(each));
   stat_portions(offer.shared());
 }
@@ -116,8 +121,12 @@ bool Worker::hand_over(int descriptor) {
 StatWork Worker::part_from(int descriptor, std::size_t begin) noexcept {
   const std::vector<Listed64>& names = listing_.names();
   std::size_t half = begin / part % 2 * part;
-  return {descriptor, names.data() + begin, stats_.get() + half, stat_errors_.data() + half,
-          static_cast<std::uint32_t>(std::min(part, names.size() - begin))};
+  return {descriptor,
+          names.data() + begin,
+          stats_.get() + half,
+          stat_errors_.data() + half,
+          static_cast<std::uint32_t>(std::min(part, names.size() - begin)),
+          &ahead_};
 }
 
 /// While one part is handed over, whoever is idle looks at the next.

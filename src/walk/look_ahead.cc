@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "walk/look_ahead.h"
+
+#include <cerrno>
+#include <new>
+
+namespace pwalk::walk {
+
+namespace {
+
+constexpr int nobody_looked = -1;      // as an error
+constexpr std::uint32_t portion = 32;  // names: the reader waits for the last ones when it has sorted
+
+}  // namespace
+
+LookAhead::Block::Block(int descriptor, const Listed64* first)
+    : names(first, first + block_names),
+      stats(new struct statx[block_names]),
+      errors(block_names, nobody_looked),
+      shared({descriptor, names.data(), stats.get(), errors.data(), block_names, nullptr}, portion) {}
+
+void LookAhead::offer(int descriptor, const std::vector<Listed64>& names) noexcept {
+  if (blocks_.empty() && (names.size() < names_from || queues_.idle() == 0)) return;
+  try {
+    while (blocks_.size() < blocks_max && (blocks_.size() + 1) * block_names <= names.size()) {
+      blocks_.push_back(std::make_unique<Block>(descriptor, names.data() + blocks_.size() * block_names));
+      on_offer_ = true;
+      queues_.offer(blocks_.back()->shared);
+    }
+  } catch (const std::bad_alloc&) {
+    // Those that nobody looks at ahead are looked at later.
+  }
+}
+
+void LookAhead::end() noexcept {
+  if (!on_offer_) return;
+  for (auto& block : blocks_) block->shared.give_up();
+  for (auto& block : blocks_) queues_.withdraw(block->shared);
+  on_offer_ = false;
+}
+
+bool LookAhead::found(std::uint32_t order, struct statx& stat, int& error) const noexcept {
+  std::size_t number = order / block_names;
+  if (number >= blocks_.size()) return false;
+  const Block& block = *blocks_[number];
+  std::uint32_t at = order % block_names;
+  if (block.errors[at] == nobody_looked || block.errors[at] == ECANCELED) return false;
+  error = block.errors[at];
+  if (error == 0) stat = block.stats[at];
+  return true;
+}
+
+}  // namespace pwalk::walk

@@ -1,0 +1,193 @@
+// One name of a directory: what it is, whether it may be entered, where a link points, and the sink's record
+// of it.
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "walk/worker.h"
+
+namespace pwalk::walk {
+
+namespace {
+
+constexpr std::size_t target_bytes_max = 65536;
+
+bool known_type(std::uint16_t type) noexcept {
+  return type == S_IFREG || type == S_IFDIR || type == S_IFLNK || type == S_IFCHR || type == S_IFBLK ||
+         type == S_IFIFO || type == S_IFSOCK;
+}
+
+/// Type bits of a d_type; 0 for DT_UNKNOWN and for what is no type of stat (DT_WHT).
+std::uint16_t type_of(unsigned char dirent_type) noexcept {
+  auto type = static_cast<std::uint16_t>(DTTOIF(dirent_type));
+  return known_type(type) ? type : 0;
+}
+
+bool is_mount_root(const struct statx& stat) noexcept {
+  return (stat.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+}  // namespace
+
+int stat_entry(int directory, const char* name, struct statx& stat, int sync) noexcept {
+  int flags = sync | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name == '\0' ? AT_EMPTY_PATH : 0);
+  for (;;) {
+    if (::statx(directory, name, flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &stat) == 0) return 0;
+    if (errno != EINTR) return errno;
+  }
+}
+
+/// stat_entry, watched.
+int Worker::look_at(int directory, const char* name, struct statx& stat, int sync) noexcept {
+  if (!seat_.watched()) return stat_entry(directory, name, stat, sync);
+  int error = 0;
+  auto look = [&] {
+    error = stat_entry(directory, name, answer_, sync);
+    return 0;
+  };
+  if (seat_.call(look) != 0) return errno;
+  stat = answer_;
+  return error;
+}
+
+bool Worker::repeats_ancestor(const Identity& identity) const noexcept {
+  if (identity.device == identity_.device && identity.inode == identity_.inode) return true;
+  for (const Node* at = parent_; at != nullptr; at = at->parent)
+    if (at->identity.device == identity.device && at->identity.inode == identity.inode) return true;
+  return false;
+}
+
+/// Whether a directory may be entered. `other_mount`: it is not in the mount of the directory that it was
+/// found in.
+NotEntered Worker::classify(const struct statx& stat, bool other_mount) {
+  std::uint64_t device = device_of(stat);
+  if (stat.stx_ino == shared_.options.output_inode && device == shared_.options.output_device)
+    return NotEntered::own_output;
+  if (other_mount) {
+    std::string type = (stat.stx_mask & STATX_MNT_ID) != 0
+                           ? shared_.mounts.type_of_mount(stat.stx_mnt_id)
+                           : shared_.mounts.type_of_device(stat.stx_dev_major, stat.stx_dev_minor);
+    if (is_kernel_file_system(type)) return NotEntered::kernel_file_system;
+    if (type == "fuse.pwalk-mount") return NotEntered::pwalk_mount;
+    if (repeats_ancestor(identity_of(stat))) return NotEntered::loop;
+  }
+  if (shared_.options.one_file_system && device != shared_.root_device) return NotEntered::other_file_system;
+  return NotEntered::none;
+}
+
+bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error,
+                           unsigned tries_left) {
+  if (error == ENOENT) {
+    sink_.vanished();
+    return true;
+  }
+  if (error == not_answered) {
+    error = ETIMEDOUT;
+    gave_up_ = true;
+  }
+  if (error == ECANCELED && shared_.ending()) {
+    cut_short_ = true;
+    shared_.cut_short.store(true, std::memory_order_relaxed);
+    return true;
+  }
+  if (error == 0 && !known_type(stat->stx_mode & S_IFMT)) error = EIO;  // a broken file system
+  Child child;
+  child.name = listed.name();
+  child.dirent_inode = listed.dirent->d_ino;
+  child.dirent_type = type_of(listed.dirent->d_type);
+  std::uint16_t type = child.dirent_type;
+  if (error == 0) {
+    child.stat = stat;
+    type = stat->stx_mode & S_IFMT;
+  }
+  child.is_directory = S_ISDIR(type);
+  if (shared_.options.filter != nullptr) {
+    NotEntered reason = judge(child);
+    if (reason != NotEntered::none && !child.is_directory) {
+      sink_.excluded();
+      return true;
+    }
+    if (child.stat != nullptr) child.not_entered = reason;
+  }
+  if (error == 0) {
+    if (S_ISLNK(type)) {
+      const char* target = read_target(descriptor, listed.dirent->d_name, stat->stx_size, child.target_error);
+      if (target == nullptr && child.target_error == ENOENT) {
+        sink_.vanished();
+        return true;
+      }
+      if (target == nullptr && child.target_error == EINVAL && tries_left > 0) {
+        // Something else has that name by now: then that is the entry.
+        struct statx again;
+        int error_again = look_at(descriptor, listed.dirent->d_name, again);
+        return hand_over_one(descriptor, listed, &again, error_again, tries_left - 1);
+      }
+      child.target = target != nullptr ? std::string_view(target) : std::string_view();
+    }
+  } else {
+    child.stat_error = error;
+  }
+  if (child.is_directory && child.stat != nullptr) {
+    bool other_mount = is_mount_root(*stat) || device_of(*stat) != identity_.device ||
+                       ((stat->stx_mask & STATX_MNT_ID) != 0 && stat->stx_mnt_id != identity_.mount_id);
+    child.mount_point = is_mount_root(*stat);
+    if (child.not_entered == NotEntered::none) child.not_entered = classify(*stat, other_mount);
+    if (child.not_entered == NotEntered::none && depth_ + 1 >= shared_.options.depth_max)
+      child.not_entered = NotEntered::depth;
+  }
+  if (child.stat_error != 0 || child.target_error != 0) Counters::add(counters_.errors, 1);
+  Token token = 0;
+  if (!sink_.add(child, token)) return false;
+  if (child.is_directory && child.stat != nullptr && child.not_entered == NotEntered::none)
+    note_subdirectory(child, token);
+  return true;
+}
+
+void Worker::note_subdirectory(const Child& child, Token token) {
+  const struct statx& stat = *child.stat;
+  Identity identity = identity_of(stat);
+  Pending pending{token, stat.stx_ino, static_cast<std::uint32_t>(pending_names_.size()), 0};
+  if (identity.device != identity_.device || identity.mount_id != identity_.mount_id) {
+    pending.flags |= pending_other_mount;
+    other_mounts_.emplace_back(static_cast<std::uint32_t>(pending_.size()), identity);
+  }
+  if ((stat.stx_attributes & STATX_ATTR_AUTOMOUNT) != 0) pending.flags |= pending_automount;
+  if (shared_.effective_uid != 0 && stat.stx_uid != shared_.effective_uid)
+    pending.flags |= pending_foreign_owner;
+  pending_names_ += child.name;
+  pending_names_ += '\0';
+  pending_.push_back(pending);
+}
+
+/// The target of a symbolic link, in a buffer that the next call uses again; nullptr and the errno if there
+/// is none to be had.
+const char* Worker::read_target(int descriptor, const char* name, std::uint64_t expected_bytes, int& error) {
+  if (seat_.closed()) {  // the buffer may still be written to
+    error = ETIMEDOUT;
+    return nullptr;
+  }
+  if (expected_bytes + 1 > target_.size() && expected_bytes < target_bytes_max)
+    target_.resize(expected_bytes + 1);
+  for (;;) {
+    ssize_t length =
+        seat_.call([&] { return ::readlinkat(descriptor, name, target_.data(), target_.size()); });
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) {
+      error = errno;
+      return nullptr;
+    }
+    if (static_cast<std::size_t>(length) < target_.size()) {
+      target_[static_cast<std::size_t>(length)] = '\0';
+      return target_.data();
+    }
+    if (target_.size() >= target_bytes_max) {
+      error = ENAMETOOLONG;
+      return nullptr;
+    }
+    target_.resize(2 * target_.size());
+  }
+}
+
+}  // namespace pwalk::walk
