@@ -46,7 +46,8 @@ class Corpus {
       unsigned depth;
     };
     std::vector<Pending> pending{{root, 0}};
-    while (!pending.empty() && entries_ < entries_max_) {
+    while (entries_ < entries_max_) {
+      if (pending.empty()) pending.push_back({new_directory(root), 1});  // all has been filled: one more top
       // Mostly the newest, sometimes any: as a file system is that has grown for a while.
       std::size_t chosen = below(16) == 0 ? below(pending.size()) : pending.size() - 1;
       Pending here = pending[chosen];
@@ -68,6 +69,14 @@ class Corpus {
       }
       ::close(directory);
     }
+  }
+
+  /// A new directory in `parent`; its path.
+  std::string new_directory(const std::string& parent) {
+    std::string path = parent + "/" + new_name(true);
+    if (::mkdir(path.c_str(), 0755) != 0) fail(path);
+    ++entries_;
+    return path;
   }
 
   void wide_directory(const std::string& root) {
