@@ -4,10 +4,12 @@
 #pragma once
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <new>
@@ -42,10 +44,28 @@ inline void occupy_standard_descriptors() noexcept {
   }
 }
 
+/// The name that tell_of_no_memory says; set once, before there are threads.
+inline const char* terminating_program = "pwalk";
+
+/// The library that reads the command line needs memory in functions that it calls noexcept: where there is
+/// none, std::terminate is called. That is told, and is no crash; whatever else ends here is a mistake.
+[[noreturn]] inline void tell_of_no_memory() noexcept {
+  try {
+    if (std::current_exception()) throw;
+  } catch (const std::bad_alloc&) {
+    print_message(terminating_program, "out of memory");
+    ::_exit(status_trouble);
+  } catch (...) {
+  }
+  std::abort();
+}
+
 /// Runs a program's work and returns its exit status: what `body` returned, or status_trouble after an
 /// exception, whose message is then on stderr. `name` is the program's.
 inline int run_program(const char* name, const std::function<int()>& body) noexcept {
   occupy_standard_descriptors();
+  terminating_program = name;
+  std::set_terminate(tell_of_no_memory);
   try {
     return body();
   } catch (const FormatError& error) {

@@ -16,9 +16,9 @@ int hex_value(char c) noexcept {
   return -1;
 }
 
-/// Code points that a terminal obeys instead of showing: C1, bidirectional controls, separators, BOM.
+/// Code points that a terminal obeys instead of showing: C0, DEL, C1, bidirectional controls, separators, BOM.
 bool is_control(std::uint32_t point) noexcept {
-  return (point >= 0x80 && point <= 0x9f) || point == 0x061c || (point >= 0x200b && point <= 0x200f) ||
+  return point < 0x20 || (point >= 0x7f && point <= 0x9f) || point == 0x061c || (point >= 0x200b && point <= 0x200f) ||
          (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) || point == 0xfeff ||
          (point >= 0xfff9 && point <= 0xfffb);
 }
@@ -81,7 +81,7 @@ std::string printable(std::string_view bytes) {
     } else if (byte == '\\') {
       out += "\\\\";
       length = 1;
-    } else if (length == 0 || byte < 0x20 || byte == 0x7f || is_control(decode(bytes, i, length))) {
+    } else if (length == 0 || is_control(decode(bytes, i, length))) {
       if (length == 0) length = 1;
       for (std::size_t k = 0; k < length; ++k)
         append_hex(out, "\\x", static_cast<unsigned char>(bytes[i + k]));
@@ -99,9 +99,10 @@ std::string percent_encode(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size();) {
     auto byte = static_cast<unsigned char>(bytes[i]);
     std::size_t length = utf8_length(bytes, i);
-    if (length == 0 || byte < 0x20 || byte == 0x7f || byte == '%') {
-      append_hex(out, "%", byte);
-      length = 1;
+    if (length == 0 || byte == '%' || is_control(decode(bytes, i, length))) {
+      if (length == 0) length = 1;
+      for (std::size_t k = 0; k < length; ++k)
+        append_hex(out, "%", static_cast<unsigned char>(bytes[i + k]));
     } else {
       out.append(bytes, i, length);
     }

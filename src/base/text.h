@@ -13,7 +13,8 @@ namespace pwalk {
 /// separators and the backslash itself are written as `\n`, `\t`, `\\` or `\xHH`; everything else as it is.
 std::string printable(std::string_view bytes);
 
-/// Reversible text for JSON strings: `%`, control bytes, DEL and bytes that are not valid UTF-8 become `%HH`.
+/// Reversible text for JSON strings, fit for a terminal too: `%` and what printable() does not leave as it is
+/// (but the backslash, which JSON escapes) become `%HH`.
 std::string percent_encode(std::string_view bytes);
 
 /// Undoes percent_encode; nothing where a `%` is not followed by two hexadecimal digits.

@@ -65,6 +65,7 @@ TEST(PercentEncode, KeepsTextAndEncodesTheRest) {
   EXPECT_EQ(percent_encode("100%"), "100%25");
   EXPECT_EQ(percent_encode("a\nb\x7f\xff"), "a%0ab%7f%ff");
   EXPECT_EQ(percent_encode("\0"s), "%00");
+  EXPECT_EQ(percent_encode("\xc2\x9b\xe2\x80\xae"), "%c2%9b%e2%80%ae");  // C1, right to left
   EXPECT_EQ(percent_encode(""), "");
 }
 
