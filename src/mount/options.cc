@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "mount/options.h"
 
+#include <fuse_lowlevel.h>
+
 #include <algorithm>
 #include <array>
 
@@ -9,6 +11,12 @@
 #include "base/text.h"
 
 namespace pwalk::mount {
+
+#ifdef FUSE_CAP_OVER_IO_URING
+const bool io_uring_known = true;
+#else
+const bool io_uring_known = false;
+#endif
 
 namespace {
 
@@ -29,6 +37,10 @@ constexpr std::array<std::string_view, 41> ignored_words = {
     "lazytime", "nolazytime", "sync",       "async",    "dirsync",     "mand",        "nomand",
     "iversion", "noiversion", "silent",     "loud",     "nosymfollow", "symfollow"};
 constexpr std::array<std::string_view, 5> ignored_prefixes = {"x-", "X-", "comment=", "user=", "helper="};
+
+// How libfuse answers requests; where the kernel does not have it switched on, libfuse goes without.
+constexpr std::string_view io_uring_word = "io_uring";
+constexpr std::string_view io_uring_depth_prefix = "io_uring_q_depth=";
 
 template <class Words>
 bool is_one_of(const Words& words, std::string_view word) {
@@ -84,7 +96,7 @@ std::string escape_option_value(std::string_view value) {
   return escaped;
 }
 
-Options read_options(const std::string& source, const std::vector<std::string>& words) {
+Options read_options(const std::string& source, const std::vector<std::string>& words, bool can_io_uring) {
   Options result;
   bool allow_other = false;
   result.fuse = "ro,nosuid,nodev,default_permissions,subtype=pwalk-mount,fsname=";
@@ -96,6 +108,11 @@ Options read_options(const std::string& source, const std::vector<std::string>& 
       // The mount's own: libfuse does not know it.
     } else if (word == "readdirplus=no" || word == "readdirplus=yes") {
       result.readdirplus = word.ends_with("yes");
+    } else if (word == io_uring_word || word.starts_with(io_uring_depth_prefix)) {
+      if (!can_io_uring)
+        throw_errno(EINVAL, "cannot use mount option '" + printable(word) +
+                                "': this program was built with a libfuse older than 3.18");
+      result.fuse += "," + escape_option_value(word);
     } else if (is_one_of(passed_words, word) || begins_with_one_of(passed_prefixes, word)) {
       if (word != "default_permissions") result.fuse += "," + escape_option_value(word);
       // What the kernel has cached for root, others may see too.

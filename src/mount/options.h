@@ -26,8 +26,13 @@ struct Options {
   bool readdirplus = true;  // listings come with the attributes of what they list
 };
 
+/// Whether the libfuse that this was built with can serve through io_uring: from version 3.18 on.
+extern const bool io_uring_known;
+
 /// What `words` ask for; those that mount(8) and fstab add are left out. std::system_error EINVAL naming an
-/// unknown word, or totals in the tree itself where others may use the mount and not all may know them.
-Options read_options(const std::string& source, const std::vector<std::string>& words);
+/// unknown word, totals in the tree itself where others may use the mount and not all may know them, or
+/// `io_uring` where it is not `can_io_uring`.
+Options read_options(const std::string& source, const std::vector<std::string>& words,
+                     bool can_io_uring = io_uring_known);
 
 }  // namespace pwalk::mount

@@ -132,9 +132,9 @@ SnapshotRef Source::by_slot(std::uint32_t slot) {
   if (SnapshotRef known = open_.by_slot(slot)) return known;
   // A handle from before this mount: open what the store has until the slot turns up.
   for (const std::string& name : names()) {
-    for (const std::string& time : times(name)) {
+    for (const TimeOfName& at : times(name)) {
       try {
-        snapshot(name, time);
+        snapshot(name, at.time);
       } catch (const std::system_error& error) {
         log_.once(error.what());
       }
@@ -173,11 +173,16 @@ std::vector<std::string> Source::names() const {
   return names;
 }
 
-std::vector<std::string> Source::times(const std::string& name) const {
+std::vector<TimeOfName> Source::times(const std::string& name) const {
   Fd directory = open_name(name);
-  std::vector<std::string> times = list_directory(directory.get());
-  std::erase_if(
-      times, [&](const std::string& time) { return is_hidden(time) || !identity_of(directory.get(), time); });
+  std::vector<TimeOfName> times;
+  for (std::string& time : list_directory(directory.get())) {
+    if (is_hidden(time)) continue;
+    std::optional<ManifestIdentity> identity = identity_of(directory.get(), time);
+    if (!identity) continue;
+    SnapshotRef open = open_.find({name, time}, *identity);
+    times.push_back({std::move(time), std::move(open)});
+  }
   return times;
 }
 
@@ -247,12 +252,6 @@ std::string Source::read_manifest(const OpenSnapshot& snapshot, std::uint64_t of
   if (got < 0) throw_errno("cannot read '" + printable(label(place)) + "'");
   bytes.resize(static_cast<std::size_t>(got));
   return bytes;
-}
-
-SnapshotRef Source::if_open(const std::string& name, const std::string& time) const {
-  Fd directory = open_name(name);
-  std::optional<ManifestIdentity> identity = identity_of(directory.get(), time);
-  return identity ? open_.find({name, time}, *identity) : nullptr;
 }
 
 void Source::drop_removed() {

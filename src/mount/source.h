@@ -17,6 +17,12 @@ namespace pwalk::mount {
 
 enum class SourceKind { snapshot, name, store };
 
+/// A snapshot's directory in a NAME.
+struct TimeOfName {
+  std::string time;
+  SnapshotRef open;  // nullptr where it is not
+};
+
 class Source {
  public:
   /// Opens `path`. std::system_error where it is none of the three (EINVAL) or cannot be read, ENOTDIR for a
@@ -38,13 +44,12 @@ class Source {
 
   bool has_name(const std::string& name) const;
   std::vector<std::string> names() const;
-  std::vector<std::string> times(const std::string& name) const;
+  /// What NAME holds; opens it once, and no snapshot.
+  std::vector<TimeOfName> times(const std::string& name) const;
   /// Target of NAME's `latest`; nothing where it is missing or is not the name of a snapshot.
   std::optional<std::string> latest(const std::string& name) const;
   /// The snapshot NAME/TIME, opened if need be; nullptr if there is none.
   SnapshotRef snapshot(const std::string& name, const std::string& time);
-  /// The same where it is open already; nullptr otherwise.
-  SnapshotRef if_open(const std::string& name, const std::string& time) const;
 
   /// The NAME of a snapshot: in a store; of a mounted snapshot the directory that it is in where it is called
   /// by its time, else its own.

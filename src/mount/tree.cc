@@ -12,6 +12,7 @@
 #include "mount/attributes.h"
 #include "mount/node_id.h"
 #include "mount/recursive.h"
+#include "snapshot/children.h"
 #include "snapshot/shard_reader.h"
 
 namespace pwalk::mount {
@@ -314,11 +315,14 @@ int Tree::list_snapshot(const Target& target, std::uint64_t offset, ListingSink&
     if (!sink.add(offset == 0 ? "." : "..", node, offset + 1)) return 0;
   }
   std::string name;
-  for (std::uint64_t position = offset - 2; position < directory.record.child_count; ++position) {
-    Entry child = snapshot.child(directory, static_cast<std::uint32_t>(position));
+  if (offset - 2 >= directory.record.child_count) return error;
+  snapshot::Children children(snapshot, directory, static_cast<std::uint32_t>(offset - 2));
+  while (!children.at_end()) {
+    Entry child = children.next();
     // A copy: the NUL behind it in the mapping is gone if somebody overwrites the file meanwhile.
     name = child.name;
-    if (!sink.add(name.c_str(), entry_node_of(target.in, child), position + 3)) return 0;
+    if (!sink.add(name.c_str(), entry_node_of(target.in, child), std::uint64_t{children.position()} + 2))
+      return 0;
   }
   return error;
 }
@@ -330,11 +334,16 @@ int Tree::list_store(const Target& target, std::uint64_t offset, ListingSink& si
     if (!sink.add(offset == 0 ? "." : "..", node, offset + 1)) return 0;
   }
   bool is_store = target.kind == Target::Kind::store;
-  std::vector<std::string> names = is_store ? source_.names() : source_.times(target.name);
-  if (!is_store && source_.latest(target.name)) names.emplace_back(latest_name);
-  std::sort(names.begin(), names.end(),
-            [](const std::string& a, const std::string& b) { return own_offset(a) < own_offset(b); });
-  for (const std::string& name : names) {
+  std::vector<TimeOfName> listed;
+  if (is_store) {
+    for (std::string& name : source_.names()) listed.push_back({std::move(name), nullptr});
+  } else {
+    listed = source_.times(target.name);
+    if (source_.latest(target.name)) listed.push_back({latest_name, nullptr});
+  }
+  std::sort(listed.begin(), listed.end(),
+            [](const TimeOfName& a, const TimeOfName& b) { return own_offset(a.time) < own_offset(b.time); });
+  for (const auto& [name, open] : listed) {
     std::uint64_t next = own_offset(name);
     if (next <= offset) continue;
     // Without node id: a listing opens no snapshot, whose root's type and number are not known here. The
@@ -346,7 +355,7 @@ int Tree::list_store(const Target& target, std::uint64_t offset, ListingSink& si
       node = name_node(name);
     } else if (name == latest_name) {
       node.attributes.st_mode = S_IFLNK;
-    } else if (SnapshotRef open = source_.if_open(target.name, name)) {
+    } else if (open) {
       node = entry_node_of(open, open->snapshot->root());
     }
     if (!sink.add(name.c_str(), node, next)) return 0;

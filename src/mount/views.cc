@@ -8,6 +8,7 @@
 #include "mount/attributes.h"
 #include "mount/view_access.h"
 #include "report/child_totals.h"
+#include "snapshot/children.h"
 
 namespace pwalk::mount {
 
@@ -187,8 +188,10 @@ int Views::list_children(const View& view, std::uint64_t offset, ListingSink& si
   const snapshot::Snapshot& snapshot = view.snapshot();
   snapshot::Directory directory = view.directory();
   bool is_stat = view.kind == NodeKind::stat_directory;
-  for (std::uint64_t position = offset - 2; position < directory.record.child_count; ++position) {
-    Entry child = snapshot.child(directory, static_cast<std::uint32_t>(position));
+  if (offset - 2 >= directory.record.child_count) return listing_error(directory);
+  snapshot::Children children(snapshot, directory, static_cast<std::uint32_t>(offset - 2));
+  while (!children.at_end()) {
+    Entry child = children.next();
     Node listed;
     if (is_stat) {
       // Without node id, so that the kernel asks for the attributes of those that it needs: the length of
@@ -199,7 +202,7 @@ int Views::list_children(const View& view, std::uint64_t offset, ListingSink& si
     } else {
       listed = node({NodeKind::du_file, view.in, child});
     }
-    if (!sink.add(child.name.data(), listed, position + 3)) return 0;
+    if (!sink.add(child.name.data(), listed, std::uint64_t{children.position()} + 2)) return 0;
   }
   return listing_error(directory);
 }

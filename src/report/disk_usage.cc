@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "report/tree_cursor.h"
+#include "snapshot/children.h"
 
 namespace pwalk::report {
 
@@ -41,8 +42,8 @@ std::uint64_t excess_amount(const format::Directory& record, Measure measure) no
 std::uint64_t own_excess(const snapshot::Snapshot& snapshot, const snapshot::Directory& directory,
                          Measure measure) {
   std::vector<std::tuple<std::uint32_t, std::uint64_t, std::uint64_t>> links;  // device, inode, amount
-  for (std::uint32_t position = 0; position < directory.record.child_count; ++position) {
-    snapshot::Entry child = snapshot.child(directory, position);
+  for (snapshot::Children children(snapshot, directory); !children.at_end();) {
+    snapshot::Entry child = children.next();
     if (!child.is_directory() && child.has_stat() && child.nlink > 1)
       links.emplace_back(child.device_index, child.inode, entry_amount(child, measure));
   }

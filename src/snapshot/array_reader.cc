@@ -94,8 +94,8 @@ ArrayReader::ArrayReader(int snapshot_directory, const Manifest& manifest, std::
   verified_.reset(static_cast<std::atomic<std::uint64_t>*>(memory));
 }
 
-void ArrayReader::check_readable() const {
-  if (file_->lost()) throw FormatError(file_name_, "", rule::file_readable, "the storage cannot be read");
+void ArrayReader::not_readable() const {
+  throw FormatError(file_name_, "", rule::file_readable, "the storage cannot be read");
 }
 
 namespace {
@@ -133,33 +133,13 @@ void ArrayReader::verify_block(std::uint64_t block) const {
 }
 
 void ArrayReader::require_block(std::uint64_t block) const {
-  auto seen = [&](std::uint64_t bit) {
-    return (verified_[bit / 64].load(std::memory_order_relaxed) >> (bit % 64) & 1) != 0;
-  };
-  auto remember = [&](std::uint64_t bit) {
-    verified_[bit / 64].fetch_or(std::uint64_t{1} << (bit % 64), std::memory_order_relaxed);
-  };
-  if (seen(block)) return;
   std::uint64_t table_block = block * 8 / format::block_bytes;
-  if (!seen(blocks_ + table_block)) {
+  if (!is_verified(blocks_ + table_block)) {
     verify_table_block(table_block);
     remember(blocks_ + table_block);
   }
   verify_block(block);
   remember(block);
-}
-
-const unsigned char* ArrayReader::verified(std::uint64_t offset, std::uint64_t length) const {
-  if (length > 0)
-    for (std::uint64_t block = offset / format::block_bytes;
-         block <= (offset + length - 1) / format::block_bytes; ++block)
-      require_block(block);
-  return file_->bytes() + format::records_offset + offset;
-}
-
-void ArrayReader::copy(std::uint64_t offset, std::uint64_t length, void* out) const {
-  std::memcpy(out, verified(offset, length), length);
-  check_readable();
 }
 
 void ArrayReader::verify_all() const {

@@ -5,11 +5,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <type_traits>
 
 #include "base/mapped_file.h"
+#include "snapshot/format.h"
 #include "snapshot/manifest.h"
 
 namespace pwalk::snapshot {
@@ -26,7 +28,10 @@ class ArrayReader {
 
   /// Copies `length` bytes of the record area from `offset` on. The range must lie within the area (the
   /// caller has checked its index and says so with the rule it would have broken).
-  void copy(std::uint64_t offset, std::uint64_t length, void* out) const;
+  void copy(std::uint64_t offset, std::uint64_t length, void* out) const {
+    std::memcpy(out, verified(offset, length), length);
+    check_readable();
+  }
 
   template <class Record>
   Record record(std::uint64_t index) const {
@@ -37,7 +42,13 @@ class ArrayReader {
   }
 
   /// Pointer to verified bytes [offset, offset + length), both within the area.
-  const unsigned char* verified(std::uint64_t offset, std::uint64_t length) const;
+  const unsigned char* verified(std::uint64_t offset, std::uint64_t length) const {
+    if (length > 0)
+      for (std::uint64_t block = offset / format::block_bytes;
+           block <= (offset + length - 1) / format::block_bytes; ++block)
+        if (!is_verified(block)) require_block(block);
+    return file_->bytes() + format::records_offset + offset;
+  }
 
   /// Verifies a block of the record area, whatever was verified before (FormatError F7, F9).
   void verify_block(std::uint64_t block) const;
@@ -45,9 +56,18 @@ class ArrayReader {
   void verify_all() const;
 
   /// FormatError F9 if the storage failed under the mapping.
-  void check_readable() const;
+  void check_readable() const {
+    if (file_->lost()) not_readable();
+  }
 
  private:
+  bool is_verified(std::uint64_t bit) const noexcept {
+    return (verified_[bit / 64].load(std::memory_order_relaxed) >> (bit % 64) & 1) != 0;
+  }
+  void remember(std::uint64_t bit) const noexcept {
+    verified_[bit / 64].fetch_or(std::uint64_t{1} << (bit % 64), std::memory_order_relaxed);
+  }
+  [[noreturn]] void not_readable() const;
   void verify_table_block(std::uint64_t table_block) const;
   void require_block(std::uint64_t block) const;
 

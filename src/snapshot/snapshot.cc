@@ -9,7 +9,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "snapshot/children.h"
 #include "snapshot/derive.h"
+#include "snapshot/entry_reader.h"
 #include "snapshot/in_use.h"
 #include "snapshot/rules.h"
 #include "snapshot/shard_reader.h"
@@ -22,92 +24,6 @@ constexpr std::uint64_t manifest_limit_bytes = std::uint64_t{1} << 30;
 
 std::string record_text(std::uint64_t index) {
   return "record " + std::to_string(index);
-}
-
-bool known_type(std::uint16_t mode) noexcept {
-  switch (mode & S_IFMT) {
-    case S_IFREG:
-    case S_IFDIR:
-    case S_IFLNK:
-    case S_IFCHR:
-    case S_IFBLK:
-    case S_IFIFO:
-    case S_IFSOCK:
-      return true;
-    default:
-      return false;
-  }
-}
-
-void check_attributes(const ShardReader& shard, std::uint32_t index, const format::Attributes& attributes,
-                      std::size_t devices) {
-  auto broken = [&](const char* rule, const char* detail) {
-    throw FormatError(shard.file_name(format::array_attributes), record_text(index), rule, detail);
-  };
-  if ((attributes.flags & ~format::known_attribute_flags) != 0)
-    broken(rule::attributes_flags, "has an unknown flag");
-  bool no_stat = (attributes.flags & format::flag_no_stat) != 0;
-  bool dirent_type = (attributes.flags & format::flag_dirent_type) != 0;
-  if (dirent_type && !no_stat) broken(rule::attributes_flags, "has a dirent type beside a stat");
-  if (no_stat) {
-    if ((attributes.mode & ~S_IFMT) != 0 || (attributes.flags & format::flag_wide) != 0 ||
-        attributes.uid != 0 || attributes.gid != 0 || attributes.nlink != 0 || attributes.device_index != 0 ||
-        attributes.blksize != 0 || attributes.rdev != 0)
-      broken(rule::attributes_no_stat, "has values although there was no stat");
-    if (dirent_type != ((attributes.mode & S_IFMT) != 0))
-      broken(rule::attributes_type, "has a type from nowhere");
-    if (!dirent_type) return;
-  } else if (attributes.device_index >= devices) {
-    broken(rule::attributes_device, "device is not in the manifest's table");
-  }
-  if (!known_type(attributes.mode)) broken(rule::attributes_type, "has an unknown type");
-}
-
-void check_name(const ShardReader& shard, Place place, std::string_view name) {
-  auto broken = [&](const char* rule, const char* detail) {
-    throw FormatError(shard.file_name(format::array_entries), record_text(place.index), rule, detail);
-  };
-  bool is_root = place == Place{0, 0};
-  if (name.empty() != is_root)
-    broken(rule::name_not_empty, is_root ? "the root has a name" : "an entry has no name");
-  if (name.find('/') != std::string_view::npos) broken(rule::name_no_slash, "a name has a slash");
-  if (name == "." || name == "..") broken(rule::name_not_dots, "a name is . or ..");
-}
-
-/// The name of an entry, checked; for searches, which need nothing else of it.
-std::string_view name_at(const ShardReader& shard, std::uint32_t index) {
-  auto record = shard.record<format::Entry>(format::array_entries, index, rule::entry_index);
-  std::string_view name = shard.string_at(record.name);
-  check_name(shard, {shard.number(), index}, name);
-  return name;
-}
-
-void take_wide(const ShardReader& shard, std::uint32_t index, const format::Entry& record, Entry& entry) {
-  auto wide = shard.record<format::Wide>(format::array_wide, record.size, rule::entry_wide);
-  bool has_btime = (wide.flags & format::wide_has_btime) != 0;
-  if (wide.entry != index || (wide.flags & ~format::wide_has_btime) != 0 ||
-      wide.atime_nanoseconds > 999'999'999 || wide.mtime_nanoseconds > 999'999'999 ||
-      wide.ctime_nanoseconds > 999'999'999 || wide.btime_nanoseconds > 999'999'999)
-    throw FormatError(shard.file_name(format::array_wide), record_text(record.size), rule::entry_wide,
-                      "is not the wide record of its entry");
-  entry.inode = wide.inode;
-  entry.apparent_bytes = wide.size;
-  entry.blocks = wide.blocks;
-  entry.atime = {wide.atime_seconds, wide.atime_nanoseconds};
-  entry.mtime = {wide.mtime_seconds, wide.mtime_nanoseconds};
-  entry.ctime = {wide.ctime_seconds, wide.ctime_nanoseconds};
-  if (has_btime) entry.btime = Timestamp{wide.btime_seconds, wide.btime_nanoseconds};
-}
-
-void take_numbers(const format::Entry& record, Entry& entry) {
-  entry.inode = record.inode;
-  entry.apparent_bytes = record.size;
-  entry.blocks = record.blocks_low;
-  if (!entry.is_directory()) entry.blocks |= std::uint64_t{record.blocks_high_or_directory} << 32;
-  entry.atime = from_nanoseconds(record.atime);
-  entry.mtime = from_nanoseconds(record.mtime);
-  entry.ctime = from_nanoseconds(record.ctime);
-  if (record.btime != format::time_absent) entry.btime = from_nanoseconds(record.btime);
 }
 
 bool known_state(std::uint16_t state) noexcept {
@@ -159,32 +75,8 @@ Directory Snapshot::root_directory() const {
 
 Entry Snapshot::entry(Place place) const {
   const ShardReader& shard = shard_at(place.shard, rule::entry_index);
-  auto record = shard.record<format::Entry>(format::array_entries, place.index, rule::entry_index);
-  auto attributes =
-      shard.record<format::Attributes>(format::array_attributes, record.attributes, rule::attributes_index);
-  check_attributes(shard, record.attributes, attributes, manifest_.devices.size());
-  Entry entry;
-  entry.place = place;
-  entry.name = shard.string_at(record.name);
-  check_name(shard, place, entry.name);
-  entry.mode = attributes.mode;
-  entry.flags = attributes.flags;
-  entry.uid = attributes.uid;
-  entry.gid = attributes.gid;
-  entry.nlink = attributes.nlink;
-  entry.device_index = attributes.device_index;
-  entry.blksize = attributes.blksize;
-  entry.rdev_major = static_cast<std::uint32_t>(attributes.rdev >> 32);
-  entry.rdev_minor = static_cast<std::uint32_t>(attributes.rdev);
-  if (entry.is_symlink()) entry.target = shard.string_at(record.name + entry.name.size() + 1);
-  if (entry.is_directory()) entry.directory_index = record.blocks_high_or_directory;
-  if (!entry.has_stat())
-    entry.inode = record.inode;
-  else if ((entry.flags & format::flag_wide) != 0)
-    take_wide(shard, place.index, record, entry);
-  else
-    take_numbers(record, entry);
-  return entry;
+  RememberedAttributes none;
+  return read_entry(shard, place.index, manifest_.devices.size(), none);
 }
 
 Directory Snapshot::directory(Place place) const {
@@ -230,44 +122,15 @@ Directory Snapshot::directory_of(const Entry& entry) const {
   return found;
 }
 
-namespace {
-
-[[noreturn]] void not_parent(const ShardReader& shard, const Directory& child) {
-  throw FormatError(shard.file_name(format::array_directories), record_text(child.place.index),
-                    rule::directory_parent, "is not a child of the directory that it is in");
-}
-
-bool is_child(const Directory& directory, const Directory& child) noexcept {
-  return child.parent() == directory.place && child.record.depth == directory.record.depth + 1 &&
-         child.place.shard == directory.record.child_shard &&
-         child.record.entry >= directory.record.child_first &&
-         child.record.entry - directory.record.child_first < directory.record.child_count;
-}
-
-}  // namespace
-
 Directory Snapshot::parent_of(const Directory& child) const {
   if (child.is_root()) return child;
   Directory parent = directory(child.parent());
-  if (!is_child(parent, child)) not_parent(*shards_[child.place.shard], child);
+  check_is_child(*this, parent, child);
   return parent;
 }
 
 Entry Snapshot::child(const Directory& directory, std::uint32_t position) const {
-  const ShardReader& shard = shard_at(directory.record.child_shard, rule::directory_children);
-  if (position >= directory.record.child_count)
-    throw FormatError(shard.file_name(format::array_entries), record_text(position), rule::directory_children,
-                      "is not a child of its directory");
-  std::uint32_t index = directory.record.child_first + position;
-  Entry found = entry({directory.record.child_shard, index});
-  if (position > 0 && !(name_at(shard, index - 1) < found.name))
-    throw FormatError(shard.file_name(format::array_entries), record_text(index), rule::names_sorted,
-                      "the name does not follow the one before");
-  if (found.is_directory()) {
-    Directory below = directory_of(found);
-    if (!is_child(directory, below)) not_parent(shard, below);
-  }
-  return found;
+  return Children(*this, directory, position).next();
 }
 
 Directory Snapshot::subdirectory(const Directory& directory, std::uint32_t position) const {
@@ -277,7 +140,7 @@ Directory Snapshot::subdirectory(const Directory& directory, std::uint32_t posit
                       rule::directory_subdirectories, "is not a subdirectory of its directory");
   Directory below =
       Snapshot::directory({directory.record.child_shard, directory.record.dir_first + position});
-  if (!is_child(directory, below)) not_parent(shard, below);
+  check_is_child(*this, directory, below);
   return below;
 }
 
@@ -288,7 +151,7 @@ std::optional<Entry> Snapshot::find(const Directory& directory, std::string_view
   std::uint32_t high = directory.record.child_count;
   while (low < high) {
     std::uint32_t middle = low + (high - low) / 2;
-    int order = name_at(shard, directory.record.child_first + middle).compare(name);
+    int order = read_name(shard, directory.record.child_first + middle).compare(name);
     if (order == 0) return child(directory, middle);
     if (order < 0)
       low = middle + 1;

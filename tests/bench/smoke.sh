@@ -55,5 +55,44 @@ if [ -x "$build/tests/bench/parts" ]; then
   run "$build/tests/bench/parts" --benchmark_min_time=0.001
   expect "parts" 0
 fi
+
+# ---- the mount ---------------------------------------------------------------------------------------------
+for shape in "--entries 5000 --per-directory 20 --wide 300 --shards 3" "--entries 3 --shards 1" "--entries 9999 --per-directory 2"; do
+  # shellcheck disable=SC2086 # words
+  run "$PWALK_SUPPORT/synthetic" $shape "$work/synthetic"
+  expect "synthetic $shape" 0
+  run "$check_program" "$work/synthetic"
+  expect "synthetic $shape is whole" 0
+  entries=${shape#--entries }
+  holds "synthetic $shape has the entries asked for" grep -q "whole: ${entries%% *} entries" "$work/err"
+  rm -rf "$work/synthetic"
+done
+run "$PWALK_SUPPORT/synthetic" --entries 4 --wide 5 "$work/synthetic"
+expect "synthetic: fewer entries than one directory is to have" 2 "cannot be"
+if can_mount; then
+  "$PWALK_SUPPORT/synthetic" --entries 3000 --per-directory 20 --wide 500 "$work/synthetic" >/dev/null
+  mount_source floor "$work/synthetic" "$work/point" && {
+    listing() { find "$work/point" -printf '%i %y %m %n %U %G %s %b %T@ %P\n'; }
+    listing >"$work/expected"
+    unmount floor "$work/point"
+    "$build/tests/bench/mount_floor" "$work/synthetic" "$work/point" &
+    started+=($!)
+    wait_for 10 is_mounted "$work/point"
+    listing >"$work/got"
+    unmount floor "$work/point"
+    same_text "mount_floor shows what pwalk-mount shows" "$work/expected" "$work/got"
+    holds "that is 3,000 entries" [ "$(wc -l <"$work/got")" -eq 3000 ]
+  }
+  run "$(dirname "$0")/mount-measure" --rounds 1 --entries 2000 --large 20000 --wide 2000 --peer-entries 300 "$build" "$work/scratch"
+  expect "mount-measure" 0
+  for figure in D1 D2 D3 D4 D5; do
+    holds "mount-measure prints $figure, asked and reached" grep -qE "^$figure .* asked +[<>]= [0-9.]+.* reached +[0-9.]+" "$work/out"
+  done
+  holds "mount-measure measures D6 or says why not" grep -qE "^D6  .*( reached |not installed)" "$work/out"
+  holds "mount-measure leaves no mount" sh -c '! grep -q mount-measure /proc/self/mounts'
+else
+  note "FUSE cannot be used here"
+fi
+
 holds "measure leaves nothing" sh -c "! ls -d '$work'/measure.* 2>/dev/null"
 finish

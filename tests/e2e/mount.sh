@@ -55,6 +55,8 @@ same_output du -a -l -b --time --time-style=full-iso .
 same_output tree -a -p -s -u -g -D --inodes .
 same_output bfs . -printf '%y %i %n %s %b %m %U %G %T@ %C@ %P %l\n'
 same_output gdu -n -p -c .
+for fd in fd fdfind; do same_output "$fd" -u .; done # Debian has it under the second name
+same_output dust -c -b -d 3 .
 if have getfacl; then same_output sh -c 'find . -type d -exec getfacl -n -- {} +'; fi
 if have getfattr; then same_output sh -c 'find acls types -type d -exec getfattr -h -d -m - -e hex -- {} +'; fi
 same_output find . -xdev -newer types -printf '%P\n'

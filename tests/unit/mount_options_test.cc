@@ -39,6 +39,13 @@ TEST(Options, WhatMeansSomethingIsPassed) {
             std::string(always) + "/s,allow_other,noexec");
 }
 
+TEST(Options, IoUringIsForALibraryThatHasIt) {
+  EXPECT_EQ(read_options("/s", {"io_uring", "io_uring_q_depth=16"}, true).fuse,
+            std::string(always) + "/s,io_uring,io_uring_q_depth=16");
+  EXPECT_THROW(read_options("/s", {"io_uring"}, false), std::system_error);
+  EXPECT_THROW(read_options("/s", {"io_uring_q_depth=16"}, false), std::system_error);
+}
+
 TEST(MountOptions, ReaddirplusIsYesOrNo) {
   EXPECT_TRUE(read_options("/s", {}).readdirplus);
   EXPECT_FALSE(read_options("/s", {"readdirplus=no"}).readdirplus);

@@ -25,7 +25,7 @@ _pwalk() {
     pwalk-du-B | pwalk-du--block-size) return ;;
     pwalk-dump--printf) return ;;
     pwalk-mount-o)
-      mapfile -t COMPREPLY < <(compgen -W "allow_other allow_root acl=mode totals=all rbytes xattr xattr=list auto_unmount noexec readdirplus=no" -- "$word")
+      mapfile -t COMPREPLY < <(compgen -W "allow_other allow_root acl=mode totals=all rbytes xattr xattr=list auto_unmount noexec readdirplus=no io_uring" -- "$word")
       return
       ;;
     pwalk-mount--readdirplus) mapfile -t COMPREPLY < <(compgen -W "yes no" -- "$word"); return ;;

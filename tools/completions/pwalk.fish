@@ -31,7 +31,7 @@ complete -c pwalk-dump -s 0 -l print0 -d 'The same as --printf \'%p\0\''
 
 complete -c pwalk-mount -l help -d 'Print this help and exit'
 complete -c pwalk-mount -s V -l version -d 'Print the version and exit'
-complete -c pwalk-mount -s o -x -a 'allow_other allow_root acl=mode totals=all rbytes xattr xattr=list auto_unmount noexec readdirplus=no' -d 'Mount options'
+complete -c pwalk-mount -s o -x -a 'allow_other allow_root acl=mode totals=all rbytes xattr xattr=list auto_unmount noexec readdirplus=no io_uring' -d 'Mount options'
 complete -c pwalk-mount -s f -d 'Stay in the foreground'
 complete -c pwalk-mount -s d -d 'Show every request on stderr'
 complete -c pwalk-mount -s s -d 'Answer requests with a single thread'
