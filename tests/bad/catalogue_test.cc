@@ -607,7 +607,7 @@ class Catalogue : public testing::TestWithParam<Case> {};
 
 TEST_P(Catalogue, IsFound) {
   const Case& broken = GetParam();
-  test::TemporaryDirectory directory;
+  test::TemporaryDirectory directory{test::memory_directory()};
   std::string path = directory.path("snapshot");
   test::write_sample(path, test::sample_tree(), 2);
   SnapshotEditor editor(path);
@@ -650,7 +650,7 @@ TEST(Rules, EachHasACase) {
 }
 
 TEST(Rules, AnEntryThatIsNotThere) {
-  test::TemporaryDirectory directory;
+  test::TemporaryDirectory directory{test::memory_directory()};
   std::string path = directory.path("snapshot");
   test::write_sample(path, test::sample_tree(), 2);
   auto snapshot = snapshot::Snapshot::open(path);
@@ -672,7 +672,7 @@ TEST(Rules, AnEntryThatIsNotThere) {
 }
 
 TEST(Editor, WithoutAChangeKeepsTheSnapshot) {
-  test::TemporaryDirectory directory;
+  test::TemporaryDirectory directory{test::memory_directory()};
   std::string path = directory.path("snapshot");
   test::write_sample(path, test::sample_tree(), 2);
   std::string before = test::read_bytes(path + "/manifest.json");

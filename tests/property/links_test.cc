@@ -59,7 +59,7 @@ TEST_P(LinksProperty, ExcessIsWhatEverySubtreeCounts) {
     }
   std::shuffle(all.begin(), all.end(), random);
 
-  test::TemporaryDirectory directory;
+  test::TemporaryDirectory directory{test::memory_directory()};
   Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
   std::vector<std::unique_ptr<LinkNotes>> notes;
   for (int worker = 0; worker < 3; ++worker)
@@ -107,7 +107,7 @@ TEST_P(LinksProperty, ExcessIsWhatEverySubtreeCounts) {
 INSTANTIATE_TEST_SUITE_P(Seeds, LinksProperty, ::testing::Range(1u, 60u));
 
 TEST(Links, TheStorageKeepsNothing) {
-  test::TemporaryDirectory directory;
+  test::TemporaryDirectory directory{test::memory_directory()};
   Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
   LinkNotes notes(descriptor.get(), 1);
   for (int i = 0; i < 10; ++i) notes.add({});

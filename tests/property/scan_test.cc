@@ -92,7 +92,7 @@ class ScanProperty : public ::testing::TestWithParam<unsigned> {
     ASSERT_EQ(::mkdir(tree_.c_str(), 0755), 0);
     test::make_random_tree(tree_, GetParam(), 50 + GetParam() * 40);
   }
-  test::TemporaryDirectory directory_;
+  test::TemporaryDirectory directory_{test::memory_directory()};
   std::string tree_;
 };
 

@@ -49,7 +49,7 @@ class Check : public testing::Test {
     }
   }
 
-  test::TemporaryDirectory directory_;
+  test::TemporaryDirectory directory_{test::memory_directory()};
   int written_ = 0;
 };
 

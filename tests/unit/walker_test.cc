@@ -116,7 +116,7 @@ class WalkerTest : public ::testing::Test {
       at = open_at(at.get(), i % 3 == 0 ? "side" : "down", O_RDONLY | O_DIRECTORY);
     }
   }
-  test::TemporaryDirectory directory_;
+  test::TemporaryDirectory directory_{test::memory_directory()};
   Seen seen_;
   std::atomic<bool> stop_{false};
   std::pair<std::uint64_t, std::uint64_t> output_{0, 0};
