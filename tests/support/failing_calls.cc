@@ -5,6 +5,7 @@
 //   FAILING_TIMES  how many from there on fail; all, if not given
 //   FAILING_ERRNO  number of the error; for fsync, 0: succeeds without doing anything
 //   FAILING_NAME   if given, only openat calls whose path ends in this are meant
+//   FAILING_HINTS  `ignored`: sync_file_range succeeds without doing anything
 //   FAILING_COUNT  if given, a file that gets the number of calls when the program exits
 // A close that fails has closed, as in the kernel. Only calls of the program and its libraries are seen, not
 // those that the C library makes of itself.
@@ -33,6 +34,7 @@ unsigned long from = 0;
 unsigned long times = ~0ul;
 int error_number = 0;
 const char* only_name = nullptr;
+bool ignores_hints = false;
 std::atomic<unsigned long> calls{0};
 
 void read_environment() {
@@ -40,6 +42,8 @@ void read_environment() {
   if (const char* text = std::getenv("FAILING_TIMES")) times = std::strtoul(text, nullptr, 10);
   if (const char* text = std::getenv("FAILING_ERRNO")) error_number = std::atoi(text);
   only_name = std::getenv("FAILING_NAME");
+  const char* hints = std::getenv("FAILING_HINTS");
+  ignores_hints = hints != nullptr && std::strcmp(hints, "ignored") == 0;
   const char* name = std::getenv("FAILING_CALL");
   if (name != nullptr && std::strlen(name) < sizeof call_name) std::strcpy(call_name, name);
 }
@@ -135,6 +139,12 @@ int fsync(int descriptor) {
   if (fails("fsync")) return error_number == 0 ? 0 : -1;
   static auto* real = next<int(int)>("fsync");
   return real(descriptor);
+}
+
+int sync_file_range(int descriptor, off64_t offset, off64_t length, unsigned flags) {
+  if (ignores_hints) return 0;
+  static auto* real = next<int(int, off64_t, off64_t, unsigned)>("sync_file_range");
+  return real(descriptor, offset, length, flags);
 }
 
 // Result, name, what it is called in FAILING_CALL, result where it fails, parameters, arguments.
