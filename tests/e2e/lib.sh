@@ -3,7 +3,7 @@
 # where root runs them (so that nothing mounted or started can outlive them), ok/fail/skip, and the comparison
 # of NUL-separated records. A script sources this, calls `begin` with what it proves, and ends with `finish`.
 # Environment: PWALK_SCAN PWALK_MOUNT PWALK_DUMP PWALK_DU PWALK_CHECK PWALK_STORE_PROGRAM (programs), PWALK_SUPPORT (directory of
-# the built support programs). Exit status: 0 all proved, 1 something is wrong, 77 cannot be tested here.
+# the built support programs); PWALK_SANITIZED where the programs were built with a sanitizer. Exit status: 0 all proved, 1 something is wrong, 77 cannot be tested here.
 # SPDX-License-Identifier: MIT
 
 set -u
@@ -42,6 +42,8 @@ holds() {
     fail "$what" "$work/detail"
   fi
 }
+# usually NUMBER SANITIZED: how often something is to be done, less often under a sanitizer.
+usually() { if [ -n "${PWALK_SANITIZED:-}" ]; then echo "$2"; else echo "$1"; fi; }
 # note WHAT: a part that cannot be tested here, said but not counted.
 note() { say "note  $*"; }
 

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2317 # functions are called through holds
 . "$(dirname "$0")/../e2e/lib.sh"
 enter_namespace "$@"
-scans=${1:-5}
+scans=${1:-$(usually 5 2)}
 names=${2:-5000}
 begin "names that stand still while others do not"
 need_namespace "file systems of its own"

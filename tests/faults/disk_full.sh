@@ -1,16 +1,16 @@
 #!/bin/bash
 # Proves what a scan does that fills its disk, at each point at which that can happen, on tmpfs, ext4, xfs, btrfs
-# and ext2, which has no fallocate: status 2 and a message, no signal, nothing left behind, and the snapshot that
-# was there before is whole. Room grows from none, STEP KiB at a time, until the scan succeeds. Usage:
-# disk_full.sh [STEP [TYPE]...].
+# and ext2, which has no fallocate, and what it does that reaches a quota (of a btrfs subvolume): status 2 and a message,
+# no signal, nothing left behind, and the snapshot that was there before is whole. Room grows from none, STEP KiB
+# at a time, until the scan succeeds. Usage: disk_full.sh [STEP [TYPE]...].
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # functions are called through holds
 . "$(dirname "$0")/../e2e/lib.sh"
 enter_namespace "$@"
-step=${1:-64}
+step=${1:-$(usually 128 512)}
 [ $# -eq 0 ] || shift
 types=("$@")
-[ $# -gt 0 ] || types=(tmpfs ext4 xfs btrfs ext2)
+[ $# -gt 0 ] || types=(tmpfs ext4 xfs btrfs ext2 quota)
 begin "scans onto a full disk"
 need_namespace "small file systems"
 
@@ -25,8 +25,27 @@ new_disk() {
       grep -qw ext2 /proc/filesystems && truncate -s 16M "$work/ext2.image" && mkdir "$work/ext2" &&
         mkfs.ext2 -q -F "$work/ext2.image" && mount -o loop,noatime "$work/ext2.image" "$work/ext2"
       ;;
+    quota) have btrfs && new_image btrfs 300M "$work/quota" && btrfs quota enable "$work/quota" 2>"$work/err" ;;
     *) new_image "$1" 32M "$work/$1" ;;
   esac
+}
+# take_room: all of it. give_room KIB: so much of it is free, STEP more than the last time.
+take_room() {
+  local spare
+  [ "$type" != quota ] || return 0
+  spare=$(($(stat -f -c '%a * %S' "$disk") - 20000 * 1024))
+  [ "$spare" -le 0 ] || fallocate -l "$spare" "$disk/large"
+  cat /dev/zero >"$disk/ballast" 2>/dev/null
+  sync -f "$disk"
+}
+give_room() {
+  if [ "$type" = quota ]; then
+    sync -f "$disk"
+    btrfs qgroup limit "$(($1 + 32))K" "$disk/new"
+    return
+  fi
+  [ "$1" -eq 0 ] || truncate -s "-${step}K" "$disk/ballast"
+  [ "$type" = tmpfs ] || sync -f "$disk"
 }
 
 for type in "${types[@]}"; do
@@ -36,22 +55,23 @@ for type in "${types[@]}"; do
     continue
   fi
   scan "$type" "$work/tree" "$disk/older" -j 2 || continue
-  mkdir "$disk/new"
-  # All room is taken, and then given back bit by bit.
-  spare=$(($(stat -f -c '%a * %S' "$disk") - 20000 * 1024))
-  [ "$spare" -le 0 ] || fallocate -l "$spare" "$disk/large"
-  cat /dev/zero >"$disk/ballast" 2>/dev/null
-  sync -f "$disk"
+  refusal='No space left'
+  if [ "$type" = quota ]; then
+    refusal='Disk quota exceeded'
+    btrfs subvolume create "$disk/new" >"$work/out" || continue
+  else
+    mkdir "$disk/new"
+  fi
+  take_room
   : >"$work/wrong"
   refused=0
   messages=
   for room in $(seq 0 "$step" 20000); do
-    [ "$room" -eq 0 ] || truncate -s "-${step}K" "$disk/ballast"
-    [ "$type" = tmpfs ] || sync -f "$disk"
+    give_room "$room"
     run "$scan_program" -q -j 2 -o "$disk/new/s" "$work/tree"
     [ "$status" -ne 0 ] || break
     refused=$((refused + 1))
-    if [ "$status" -ne 2 ] || ! grep -qE 'No space left|quota' "$work/err"; then
+    if [ "$status" -ne 2 ] || ! grep -qF "$refusal" "$work/err"; then
       say "$room KiB: status $status" | cat - "$work/err" >>"$work/wrong"
     fi
     [ -z "$(ls -A "$disk/new")" ] || say "$room KiB: left behind: $(ls -A "$disk/new")" >>"$work/wrong"

@@ -7,7 +7,7 @@
 # shellcheck disable=SC2317 # functions are called through holds
 . "$(dirname "$0")/../e2e/lib.sh"
 enter_namespace "$@"
-scans_asked=${1:-40}
+scans_asked=${1:-$(usually 40 8)}
 swaps_asked=${2:-100000}
 fewer=$((scans_asked / 4)) # of the kinds that are slower
 begin "scans that somebody leads astray"
