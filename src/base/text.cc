@@ -16,11 +16,12 @@ int hex_value(char c) noexcept {
   return -1;
 }
 
-/// Code points that a terminal obeys instead of showing: C0, DEL, C1, bidirectional controls, separators, BOM.
+/// Code points that a terminal obeys instead of showing: C0, DEL, C1, bidirectional controls, separators,
+/// BOM.
 bool is_control(std::uint32_t point) noexcept {
-  return point < 0x20 || (point >= 0x7f && point <= 0x9f) || point == 0x061c || (point >= 0x200b && point <= 0x200f) ||
-         (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) || point == 0xfeff ||
-         (point >= 0xfff9 && point <= 0xfffb);
+  return point < 0x20 || (point >= 0x7f && point <= 0x9f) || point == 0x061c ||
+         (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+         (point >= 0x2066 && point <= 0x2069) || point == 0xfeff || (point >= 0xfff9 && point <= 0xfffb);
 }
 
 std::uint32_t decode(std::string_view bytes, std::size_t position, std::size_t length) noexcept {
@@ -101,8 +102,7 @@ std::string percent_encode(std::string_view bytes) {
     std::size_t length = utf8_length(bytes, i);
     if (length == 0 || byte == '%' || is_control(decode(bytes, i, length))) {
       if (length == 0) length = 1;
-      for (std::size_t k = 0; k < length; ++k)
-        append_hex(out, "%", static_cast<unsigned char>(bytes[i + k]));
+      for (std::size_t k = 0; k < length; ++k) append_hex(out, "%", static_cast<unsigned char>(bytes[i + k]));
     } else {
       out.append(bytes, i, length);
     }

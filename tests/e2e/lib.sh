@@ -42,11 +42,6 @@ holds() {
     fail "$what" "$work/detail"
   fi
 }
-# measured WHAT COMMAND...: holds, where measures tell something: with a sanitizer all takes several times as long,
-# and as much memory.
-measured() {
-  if [ -z "${PWALK_SANITIZED:-}" ]; then holds "$@"; else note "$1: not with a sanitizer"; fi
-}
 # usually NUMBER SANITIZED: how often something is to be done, less often under a sanitizer.
 usually() { if [ -n "${PWALK_SANITIZED:-}" ]; then echo "$2"; else echo "$1"; fi; }
 # note WHAT: a part that cannot be tested here, said but not counted.

@@ -213,8 +213,7 @@ class FailingCalls : public testing::Test {
       // What could not be removed since that fails too, the next scan collects; so too where a library needed
       // memory in a place that has no way out (the destructor of JSON is one).
       ++left_behind_;
-      EXPECT_TRUE(fault.times == always || fault.call == "malloc")
-          << fault.text() << ": left something behind";
+      EXPECT_TRUE(fault.times != 1 || fault.call == "malloc") << fault.text() << ": left something behind";
       ASSERT_EQ(scan({}), 0) << fault.text() << ", and the next scan";
       EXPECT_EQ(std::distance(fs::directory_iterator(directory_.path("out")), {}), 1) << fault.text();
     }
@@ -291,7 +290,7 @@ TEST_F(FailingCalls, SeveralWorkersToo) {
   for (const char* call : {"openat", "getdents64", "statx", "fallocate", "mmap", "pwrite", "malloc"})
     for (unsigned long from : numbers(count(call), sample_size / 2))
       for (unsigned long times : {1ul, always})
-        ASSERT_NO_FATAL_FAILURE(expect_harmless({call, from % 2 == 0 ? EIO : ENOMEM, from, times}, "4"));
+        ASSERT_NO_FATAL_FAILURE(expect_harmless({call, EIO, from, times}, "4"));
 }
 
 TEST_F(FailingCalls, EachAllocationOfAScan) {
