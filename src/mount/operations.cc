@@ -23,9 +23,10 @@ namespace pwalk::mount {
 namespace {
 
 constexpr double year_seconds = 31536000;
-constexpr double store_seconds = 1;                            // snapshots come and go
-constexpr std::size_t largest_listing = std::size_t{1} << 20;  // the kernel asks for at most 256 pages
-constexpr std::size_t largest_read = largest_listing;
+constexpr double store_seconds = 1;  // snapshots come and go
+// readdir(3) asks for half of that. Who asks for more gets it in pieces: others wait behind each.
+constexpr std::size_t largest_listing = std::size_t{64} << 10;
+constexpr std::size_t largest_read = std::size_t{1} << 20;  // the kernel asks for at most 256 pages
 
 // ---- answers ----------------------------------------------------------------------------------------------
 
@@ -172,10 +173,20 @@ void open_file(fuse_req_t request, fuse_ino_t id, fuse_file_info* file) {
   });
 }
 
+/// Reading a list of errors may have to put it together anew, which takes as long as the list is: it must not
+/// keep the threads from what others ask, however many such lists are asked for in turn.
 void read_file(fuse_req_t request, fuse_ino_t id, std::size_t room, off_t offset, fuse_file_info*) {
-  answer(request, id, [&](Context& context) -> Reply {
+  auto read = [=](Context& context) -> Reply {
     return TextReply{context.tree.read(id, static_cast<std::uint64_t>(offset), std::min(room, largest_read))};
-  });
+  };
+  SlowLane* lane = static_cast<Context*>(fuse_req_userdata(request))->slow_lane;
+  if (lane == nullptr || node_kind(id) != NodeKind::errors) return answer(request, id, read);
+  try {
+    lane->add({[=] { answer(request, id, read); },
+               [=] { answer(request, id, [](Context&) -> Reply { return ErrorReply{ENODEV}; }); }});
+  } catch (const std::bad_alloc&) {
+    answer(request, id, [](Context&) -> Reply { return ErrorReply{ENOMEM}; });
+  }
 }
 
 void get_file_system(fuse_req_t request, fuse_ino_t id) {

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "mount/log.h"
+#include "mount/slow_lane.h"
 #include "mount/tree.h"
 
 struct fuse_lowlevel_ops;
@@ -19,6 +20,7 @@ struct Context {
   std::function<void()> ready;  // called once, when the kernel and we have agreed on the protocol
   bool opendir_never = false;   // opendir is answered ENOSYS once, and the kernel does not ask again
   bool readdirplus = true;
+  SlowLane* slow_lane = nullptr;  // none: everything is answered by the thread that reads the request
 };
 
 /// The table for fuse_session_new; what is not in it libfuse answers with ENOSYS (access: the kernel stops

@@ -25,6 +25,7 @@
 #include "mount/mounter.h"
 #include "mount/operations.h"
 #include "mount/privileges.h"
+#include "mount/slow_lane.h"
 #include "mount/source.h"
 #include "mount/sweeper.h"
 #include "mount/tree.h"
@@ -231,6 +232,8 @@ int serve(const Settings& settings, const MessageSink& sink) {
       if (in_background && ::chdir("/") != 0) log.message("cannot leave the working directory");
       confine_to(source.descriptor());
       Sweeper sweeper(source, log);
+      std::optional<SlowLane> slow_lane;
+      if (!settings.single_thread) context.slow_lane = &slow_lane.emplace();
       served = session.run();
     }
   }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "mount/sweeper.h"
 
-#include <csignal>
-
 #include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+
+#include "mount/quiet_thread.h"
 
 namespace pwalk::mount {
 
@@ -31,13 +31,7 @@ void sweep(const std::stop_token& ending, Source& source, Log& log) {
 
 Sweeper::Sweeper(Source& source, Log& log) {
   if (source.kind() == SourceKind::snapshot) return;
-  // A thread begins with the mask of the one that starts it; signals are for the session's.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::jthread([&](const std::stop_token& ending) { sweep(ending, source, log); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = start_quietly([&](const std::stop_token& ending) { sweep(ending, source, log); });
 }
 
 }  // namespace pwalk::mount

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -203,7 +204,7 @@ void run(int opened, const CheckOptions& options, Problems& problems, CheckRepor
   Manifest manifest = parse_manifest(read_file(opened, format::manifest_name, manifest_limit_bytes));
   check_files(opened, manifest, threads, problems);
   if (!problems.none()) return;
-  std::shared_ptr<const Snapshot> snapshot = Snapshot::open(opened, ".");
+  std::shared_ptr<const Snapshot> snapshot = Snapshot::open(opened, std::move(manifest));
   report.entries = snapshot->entry_count();
   for (std::uint32_t shard = 0; shard < snapshot->shard_count(); ++shard)
     report.directories += snapshot->shard(shard).records(format::array_directories);

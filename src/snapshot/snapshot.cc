@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -43,17 +44,27 @@ std::shared_ptr<const Snapshot> Snapshot::open(const std::string& path) {
 std::shared_ptr<const Snapshot> Snapshot::open(int directory, const std::string& path, Hold hold) {
   Fd opened = open_at(directory, path, O_RDONLY | O_DIRECTORY);
   Fd mark = mark_as_read(opened.get());
+  std::shared_ptr<Snapshot> snapshot = open_shards(
+      opened.get(), parse_manifest(read_file(opened.get(), format::manifest_name, manifest_limit_bytes)));
+  if (hold == Hold::while_open) snapshot->mark_ = std::move(mark);
+  return snapshot;
+}
+
+std::shared_ptr<const Snapshot> Snapshot::open(int snapshot_directory, Manifest manifest) {
+  return open_shards(snapshot_directory, std::move(manifest));
+}
+
+std::shared_ptr<Snapshot> Snapshot::open_shards(int snapshot_directory, Manifest read) {
   std::shared_ptr<Snapshot> snapshot(new Snapshot);
-  snapshot->manifest_ = parse_manifest(read_file(opened.get(), format::manifest_name, manifest_limit_bytes));
+  snapshot->manifest_ = std::move(read);
   const Manifest& manifest = snapshot->manifest_;
   snapshot->shards_.reserve(manifest.shards.size());
   for (std::uint32_t number = 0; number < manifest.shards.size(); ++number) {
-    snapshot->shards_.push_back(std::make_unique<ShardReader>(opened.get(), manifest, number));
+    snapshot->shards_.push_back(std::make_unique<ShardReader>(snapshot_directory, manifest, number));
     snapshot->entry_count_ += snapshot->shards_.back()->records(format::array_entries);
   }
   if (snapshot->shards_[0]->records(format::array_entries) == 0)
     throw FormatError(format::manifest_name, "/shards/0", rule::entry_root, "the root is not in shard 0");
-  if (hold == Hold::while_open) snapshot->mark_ = std::move(mark);
   return snapshot;
 }
 

@@ -92,6 +92,8 @@ class Snapshot {
   static std::shared_ptr<const Snapshot> open(int directory, const std::string& path,
                                               Hold hold = Hold::while_open);
   static std::shared_ptr<const Snapshot> open(const std::string& path);
+  /// The same for a snapshot directory that is open, whose manifest has been read; it is not marked as read.
+  static std::shared_ptr<const Snapshot> open(int snapshot_directory, Manifest manifest);
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
@@ -141,6 +143,7 @@ class Snapshot {
 
  private:
   Snapshot() = default;
+  static std::shared_ptr<Snapshot> open_shards(int snapshot_directory, Manifest read);
   const ShardReader& shard_at(std::uint32_t number, const char* what) const;
 
   Fd mark_;  // see in_use.h

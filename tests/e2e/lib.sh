@@ -3,7 +3,8 @@
 # where root runs them (so that nothing mounted or started can outlive them), ok/fail/skip, and the comparison
 # of NUL-separated records. A script sources this, calls `begin` with what it proves, and ends with `finish`.
 # Environment: PWALK_SCAN PWALK_MOUNT PWALK_DUMP PWALK_DU PWALK_CHECK PWALK_STORE_PROGRAM (programs), PWALK_SUPPORT (directory of
-# the built support programs); PWALK_SANITIZED where the programs were built with a sanitizer. Exit status: 0 all proved, 1 something is wrong, 77 cannot be tested here.
+# the built support programs), PWALK_SANITIZED (not empty: they were built with a sanitizer), PWALK_FULL (not empty: test
+# with the figures that the project promises). Exit status: 0 all proved, 1 something is wrong, 77 cannot be tested here.
 # SPDX-License-Identifier: MIT
 
 set -u
@@ -42,11 +43,19 @@ holds() {
     fail "$what" "$work/detail"
   fi
 }
+# measured WHAT COMMAND...: holds, where measures tell something: with a sanitizer all takes several times as long,
+# and as much memory.
+measured() {
+  if [ -z "${PWALK_SANITIZED:-}" ]; then holds "$@"; else note "$1: not with a sanitizer"; fi
+}
 # usually NUMBER SANITIZED: how often something is to be done, less often under a sanitizer.
 usually() { if [ -n "${PWALK_SANITIZED:-}" ]; then echo "$2"; else echo "$1"; fi; }
 # note WHAT: a part that cannot be tested here, said but not counted.
 note() { say "note  $*"; }
 
+# Under a sanitizer programs take several times as long, and memory: what is measured is no measure then, and trees
+# may be smaller.
+sanitized() { [ -n "${PWALK_SANITIZED:-}" ]; }
 is_root() { [ "$(id -u)" -eq 0 ]; }
 have() { command -v "$1" >/dev/null 2>&1; }
 need() {
@@ -247,12 +256,16 @@ new_image() {
   mount -o loop,noatime "$image" "$point" 2>"$work/mkfs" || return 1
 }
 
+# Whether the figures that the project promises are asked for (the suite `slow`), not those of every run.
+in_full() { [ -n "${PWALK_FULL:-}" ]; }
+
 # Sets $usr: a real tree that this user may read all of, not too large.
 find_usr() {
-  local each
-  for each in "${PWALK_TEST_USR:-/usr}" /usr/share /usr/lib /usr/bin /etc/default; do
+  local each limit=20000
+  ! in_full || limit=400000
+  for each in "${PWALK_TEST_USR:-/usr}" /usr/share /usr/lib /usr/include /usr/share/doc /usr/bin /etc/default; do
     usr=$each
-    [ "$(find "$usr" 2>"$work/find.errors" | head -n 400000 | wc -l)" -lt 400000 ] && [ ! -s "$work/find.errors" ] && return
+    [ "$(find "$usr" 2>"$work/find.errors" | head -n "$limit" | wc -l)" -lt "$limit" ] && [ ! -s "$work/find.errors" ] && return
   done
 }
 

@@ -3,7 +3,8 @@
 # `du -s` prints when run on that directory alone is what pwalk-du answers from the snapshot, in every unit and
 # measure; hard links count once per directory asked for. Also that du on the mount = du on the original.
 # du 9.1 counts the sizes of directories in -b, later ones do not; pwalk-du does: the test adds them if need be.
-# Usage: oracle_du.sh [TREE]...   (tmpfs ext4 xfs btrfs overlay overlay-mixed devices usr; default: all)
+# Usage: oracle_du.sh [TREE]...   (tmpfs ext4 xfs btrfs overlay overlay-mixed devices usr; default: all). With
+# PWALK_FULL the trees are larger, and usr is /usr; otherwise it is a part of that.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/lib.sh"
 enter_namespace "$@"
@@ -91,6 +92,17 @@ prove_mount() {
   unmount "$1" "$point"
 }
 
+# thin DIRECTORY...: leaves less of these trees of oddities, unless in full: names and modes, and many directories
+# alike, are nothing to du, and each directory costs a du for each measure.
+thin() {
+  local each
+  in_full && return
+  for each; do
+    rm -rf "$each"/{bytes,modes,"directory modes","crafted directories","random names",acls,owners,times} || return
+    find "$each/many empty directories" -mindepth 1 -name '*[1-9]' -delete || return
+  done
+}
+
 prove_tree() {
   local name=$1 root=$2 snapshot=$work/snapshot.$1
   scan "$name" "$root" "$snapshot" -j 2 || return
@@ -98,6 +110,7 @@ prove_tree() {
   prove_bytes "$name" "$root" "$snapshot"
   if [ "$name" = tmpfs ]; then
     local options
+    thin "$root" && rm -r "$snapshot" && scan "$name" "$root" "$snapshot" -j 2 || return
     for options in -h --si "-l -B1" --inodes "--inodes -l" "-h -S -l"; do
       # shellcheck disable=SC2086 # several words
       prove_options "$name" "$root" "$snapshot" $options
@@ -122,6 +135,7 @@ prove_usr() {
     scan usr "$root" "$snapshot" -j 2 || return
     count=$(find "$root" -type d -printf x | wc -c)
     step=$((count / 250 + 1))
+    in_full || step=$((count / 60 + 1))
     find "$root" -type d -printf '%P\0' | sort -z | sed -nz "1~${step}p" >"$work/sample"
     # shellcheck disable=SC2016 # for the inner shell
     run xargs -0 -a "$work/sample" -n 1000 sh -c 'snapshot=$1 du=$2; shift 2
@@ -143,13 +157,13 @@ prove_usr() {
 prove_kind() {
   local root=$work/tree.$1
   case $1 in
-    tmpfs) "$PWALK_SUPPORT/oddities" --levels 40 "$root" && prove_tree "$1" "$root" ;;
-    ext4 | xfs) if new_image "$1" 400M "$root" && "$PWALK_SUPPORT/oddities" --seed 3 --levels 30 "$root/tree" >/dev/null; then
-      prove_tree "$1" "$root"; else note "$1: no image could be mounted"; fi ;;
-    btrfs) if new_btrfs_tree "$root"; then prove_tree "$1" "$root"; else note "$1: no image could be mounted"; fi ;;
-    overlay) if new_overlay_tree "$root" xino=auto; then prove_tree "$1" "$root"; else note "$1: cannot be mounted"; fi ;;
-    overlay-mixed) if new_overlay_tree "$root" xino=off; then prove_tree "$1" "$root"; else note "$1: cannot be mounted"; fi ;;
-    devices) if in_namespace && new_device_tree "$root"; then prove_tree "$1" "$root"; else note "$1: cannot be mounted"; fi ;;
+    tmpfs) "$PWALK_SUPPORT/oddities" "${extent[@]}" "$root" && prove_tree "$1" "$root" ;;
+    ext4 | xfs) if new_image "$1" 400M "$root" && "$PWALK_SUPPORT/oddities" --seed 3 "${extent[@]}" "$root/tree" >/dev/null; then
+      thin "$root/tree" && prove_tree "$1" "$root"; else note "$1: no image could be mounted"; fi ;;
+    btrfs) if new_btrfs_tree "$root"; then thin "$root/tree" && prove_tree "$1" "$root"; else note "$1: no image could be mounted"; fi ;;
+    overlay) if new_overlay_tree "$root" xino=auto; then thin "$root" && prove_tree "$1" "$root"; else note "$1: cannot be mounted"; fi ;;
+    overlay-mixed) if new_overlay_tree "$root" xino=off; then thin "$root" && prove_tree "$1" "$root"; else note "$1: cannot be mounted"; fi ;;
+    devices) if in_namespace && new_device_tree "$root"; then thin "$root" "$root/ext4/tree" "$root/tmpfs/tree" && prove_tree "$1" "$root"; else note "$1: cannot be mounted"; fi ;;
     usr) prove_usr && return ;;
     *) skip "no tree is called $1" ;;
   esac
@@ -157,6 +171,11 @@ prove_kind() {
   rm -rf --one-file-system "$root" "$work"/image.* 2>/dev/null
 }
 
-[ $# -gt 0 ] || set -- tmpfs ext4 xfs btrfs overlay overlay-mixed devices usr
+extent=(--wide 500 --levels 15)
+! in_full || extent=(--levels 40)
+if [ $# -eq 0 ]; then
+  set -- tmpfs ext4 xfs btrfs overlay overlay-mixed devices usr
+  ! sanitized || set -- tmpfs overlay devices
+fi
 for kind in "$@"; do prove_kind "$kind"; done
 finish

@@ -3,7 +3,8 @@
 # `find -printf` of the original = pwalk-dump of the snapshot = the same find on the mount, for a tree of
 # oddities on tmpfs, ext4, xfs, btrfs with subvolumes, overlays and several devices at once, for /usr, and for
 # a user who may not read all of it. Also that scanning changes nothing, access times included.
-# Usage: oracle_find.sh [TREE]...   (tmpfs ext4 xfs btrfs overlay overlay-mixed devices usr nobody; default: all)
+# Usage: oracle_find.sh [TREE]...   (tmpfs ext4 xfs btrfs overlay overlay-mixed devices usr nobody; default: all). With
+# PWALK_FULL the trees are larger, and usr is /usr; otherwise it is a part of that.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/lib.sh"
 enter_namespace "$@"
@@ -159,11 +160,11 @@ prove_kind() {
   local root=$work/tree.$1
   case $1 in
     tmpfs)
-      "$PWALK_SUPPORT/oddities" "$root" || fail "tmpfs: oddities"
+      "$PWALK_SUPPORT/oddities" "${extent[@]}" "$root" || fail "tmpfs: oddities"
       if in_namespace; then prove tmpfs "$root" one yes; else prove tmpfs "$root" one no; fi
       ;;
     ext4 | xfs)
-      if new_image "$1" 400M "$root" && "$PWALK_SUPPORT/oddities" --seed 3 "$root/tree" | sed "s/^/$1: /"; then
+      if new_image "$1" 400M "$root" && "$PWALK_SUPPORT/oddities" --seed 3 "${extent[@]}" "$root/tree" | sed "s/^/$1: /"; then
         prove "$1" "$root" one yes
       else
         note "$1: no image could be mounted"
@@ -188,6 +189,11 @@ prove_kind() {
   rm -rf --one-file-system "$root" "$work"/image.* 2>/dev/null
 }
 
-[ $# -gt 0 ] || set -- tmpfs ext4 xfs btrfs overlay overlay-mixed devices usr nobody
+extent=(--wide 1000)
+! in_full || extent=()
+if [ $# -eq 0 ]; then
+  set -- tmpfs ext4 xfs btrfs overlay overlay-mixed devices usr nobody
+  ! sanitized || set -- tmpfs overlay devices nobody
+fi
 for kind in "$@"; do prove_kind "$kind"; done
 finish

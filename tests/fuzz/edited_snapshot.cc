@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "fuzz/edited_snapshot.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "base/error.h"
+#include "base/file.h"
 #include "support/sample_snapshot.h"
 
 namespace pwalk::fuzz {
@@ -26,6 +30,7 @@ void overwrite(std::string& bytes, std::uint32_t offset, Value value) {
 
 EditedSnapshot::EditedSnapshot() : path_(directory_.path("snapshot")) {
   test::write_sample(path_, test::sample_tree(), 2);
+  opened_ = open_at(AT_FDCWD, path_, O_RDONLY | O_DIRECTORY);
   sample_ = std::make_unique<test::SnapshotEditor>(path_);
   const snapshot::Manifest& manifest = sample_->manifest();
   for (std::uint32_t shard = 0; shard < manifest.shards.size(); ++shard)
@@ -39,6 +44,7 @@ EditedSnapshot::EditedSnapshot() : path_(directory_.path("snapshot")) {
 void EditedSnapshot::edit(Input& input) {
   test::SnapshotEditor editor = *sample_;
   damaged_.clear();
+  manifest_is_edited_ = false;
   for (std::size_t edits = input.number<std::uint8_t>() % edits_limit; edits > 0; --edits)
     edit_once(input, editor);
   std::map<std::string, std::string> files = editor.files();
@@ -46,12 +52,19 @@ void EditedSnapshot::edit(Input& input) {
     char& byte = damaged->second[damage_offset_ % damaged->second.size()];
     byte = static_cast<char>(byte ^ damage_);
   }
-  write(files);
+  manifest_ = editor.manifest();
+  write(std::move(files));
+}
+
+std::shared_ptr<const snapshot::Snapshot> EditedSnapshot::open() const {
+  if (manifest_is_edited_) return snapshot::Snapshot::open(path_);
+  return snapshot::Snapshot::open(opened_.get(), manifest_);
 }
 
 void EditedSnapshot::edit_once(Input& input, test::SnapshotEditor& editor) {
   auto kind = static_cast<std::uint8_t>(input.number<std::uint8_t>() % 12);
   if (kind == 11) {
+    manifest_is_edited_ = true;
     edit_manifest(input, editor.manifest());
   } else if (kind == 10) {
     auto [shard, array] = arrays_[input.number<std::uint8_t>() % arrays_.size()];
@@ -165,14 +178,25 @@ void EditedSnapshot::edit_manifest(Input& input, snapshot::Manifest& manifest) {
 }
 
 /// Only what is not there already.
-void EditedSnapshot::write(const std::map<std::string, std::string>& files) {
-  for (const auto& [name, bytes] : written_)
-    if (files.count(name) == 0) ::unlink((path_ + "/" + name).c_str());
+void EditedSnapshot::write(std::map<std::string, std::string> files) {
+  for (const auto& [name, bytes] : written_) {
+    if (files.count(name) != 0) continue;
+    ::unlinkat(opened_.get(), name.c_str(), 0);
+    open_files_.erase(name);
+  }
   for (const auto& [name, bytes] : files) {
     auto before = written_.find(name);
-    if (before == written_.end() || before->second != bytes) test::write_bytes(path_ + "/" + name, bytes);
+    if (before == written_.end() || before->second != bytes) put(name, bytes);
   }
-  written_ = files;
+  written_ = std::move(files);
+}
+
+void EditedSnapshot::put(const std::string& name, const std::string& bytes) {
+  Fd& file = open_files_[name];
+  if (!file) file = open_at(opened_.get(), name, O_RDWR | O_CREAT, 0600);
+  write_exactly(file.get(), bytes.data(), bytes.size(), 0, name);
+  if (::ftruncate(file.get(), static_cast<off_t>(bytes.size())) != 0)
+    throw_errno("cannot cut '" + name + "'");
 }
 
 }  // namespace pwalk::fuzz

@@ -5,11 +5,14 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/fd.h"
 #include "fuzz/input.h"
+#include "snapshot/snapshot.h"
 #include "support/snapshot_editor.h"
 #include "support/temporary_directory.h"
 
@@ -23,16 +26,24 @@ class EditedSnapshot {
   const std::string& path() const noexcept { return path_; }
   /// Makes the snapshot that the edits at the front of `input` give: one byte says how many.
   void edit(Input& input);
+  /// Opens it. Its manifest is parsed only where the edits were to the manifest itself: that takes longer
+  /// than all the rest, and has a target of its own.
+  std::shared_ptr<const snapshot::Snapshot> open() const;
 
  private:
   void edit_once(Input& input, test::SnapshotEditor& editor);
   void edit_records(Input& input, test::SnapshotEditor& editor, std::uint8_t kind);
   void edit_manifest(Input& input, snapshot::Manifest& manifest);
-  void write(const std::map<std::string, std::string>& files);
+  void write(std::map<std::string, std::string> files);
+  void put(const std::string& name, const std::string& bytes);
 
   test::TemporaryDirectory directory_{test::memory_directory()};
   std::string path_;
+  Fd opened_;
+  std::map<std::string, Fd> open_files_;
   std::map<std::string, std::string> written_;  // what lies there now
+  snapshot::Manifest manifest_;                 // the same
+  bool manifest_is_edited_ = false;
   std::unique_ptr<test::SnapshotEditor> sample_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> arrays_;  // shard and array of each
   std::string damaged_;  // file to be damaged after all; empty for none

@@ -39,11 +39,11 @@ void report_on(const std::shared_ptr<const snapshot::Snapshot>& snapshot) {
 }
 
 /// Whether a reader sees nothing wrong.
-bool reader_is_content(const std::string& path) {
+bool reader_is_content(const EditedSnapshot& edited) {
   try {
-    auto snapshot = snapshot::Snapshot::open(path);
-    test::everything_in(*snapshot);
-    report_on(snapshot);
+    std::shared_ptr<const snapshot::Snapshot> opened = edited.open();
+    test::everything_in(*opened);
+    report_on(opened);
     return true;
   } catch (const FormatError& error) {
     require(!error.rule().empty() && !error.file().empty());
@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
   static EditedSnapshot snapshot;
   Input input(bytes, length);
   snapshot.edit(input);
-  bool content = reader_is_content(snapshot.path());
+  bool content = reader_is_content(snapshot);
   auto report = check(snapshot.path());
   require(content || !report || !report->whole());
   if (report && report->whole()) require(report->structure_checked && report->derived_checked);

@@ -154,7 +154,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
   using namespace pwalk;
   using namespace pwalk::fuzz;
   static test::TemporaryDirectory directory(test::memory_directory());
-  static bool is_ready = (test::write_sample(directory.path("sample"), test::sample_tree(), 1), true);
+  // Little to read: what is looked at is the store.
+  static bool is_ready =
+      (test::write_sample(directory.path("sample"),
+                          test::sample_directory("", 2, 0755, {test::sample_file("file", 3, 10)}), 1),
+       true);
   static_cast<void>(is_ready);
   Input input(bytes, length);
   std::string root(input.text()), a(input.text()), b(input.text());

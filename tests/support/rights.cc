@@ -59,9 +59,11 @@ void try_all(int root, const std::string& path) {
   // Devices cannot be opened in a mount, by anybody.
   if (type == S_IFREG || type == S_IFDIR) tell(path, "open", opens(path, O_RDONLY));
   tell(path, "readlink", readlink(path.c_str(), target, sizeof target) >= 0);
-  const int watches = inotify_init1(IN_CLOEXEC);
-  tell(path, "watch", inotify_add_watch(watches, path.c_str(), IN_ATTRIB) >= 0);
-  close(watches);
+  // One for all: the kernel takes its time to close one.
+  static const int watches = inotify_init1(IN_CLOEXEC);
+  const int watch = inotify_add_watch(watches, path.c_str(), IN_ATTRIB);
+  tell(path, "watch", watch >= 0);
+  if (watch >= 0) inotify_rm_watch(watches, watch);
   tell(path, "acl", lgetxattr(path.c_str(), "system.posix_acl_access", nullptr, 0) >= 0 || errno == ENODATA);
   tell(path, "chdir", chdir(path.c_str()) == 0);
   if (fchdir(root) != 0) std::printf("%s lost\n", path.c_str());
