@@ -28,6 +28,8 @@ class Listing {
   /// Reads all names of the directory open as `descriptor` (`.` and `..` left out); returns 0 or the errno
   /// with which getdents64 failed, names read before it being there.
   int read(int descriptor, Seat& seat);
+  /// Forgets the directory that was read before.
+  void clear() noexcept;
 
   std::vector<Listed64>& names() noexcept { return names_; }
   /// Inode number that the directory itself listed as `.`; 0 where it lists none.
