@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/leave.h"
 #include "mount/privileges.h"
 
 namespace pwalk::mount {
@@ -80,7 +81,7 @@ void leave_parent(int channel) noexcept {
   fuse_args arguments = FUSE_ARGS_INIT(2, const_cast<char**>(words));
   fuse_lowlevel_ops nothing{};
   fuse_session* session = fuse_session_new(&arguments, &nothing, sizeof nothing, nullptr);
-  if (session == nullptr || fuse_session_mount(session, mount_point.c_str()) != 0) ::_exit(1);
+  if (session == nullptr || fuse_session_mount(session, mount_point.c_str()) != 0) leave(1);
   int device = fuse_session_fd(session);
   bool sent = send_descriptor(channel, device);
   int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -98,7 +99,7 @@ void leave_parent(int channel) noexcept {
     got = sent ? ::read(channel, &word, 1) : 1;
   } while (got < 0 && errno == EINTR);
   if (!sent || (got == 1 && word == word_unmount)) fuse_session_unmount(session);
-  ::_exit(0);
+  leave(0);
 }
 
 }  // namespace
@@ -115,7 +116,7 @@ Mounter::Mounter(const std::string& options, const std::string& mount_point) {
     try {
       mount_and_wait(theirs.get(), options, mount_point);
     } catch (...) {
-      ::_exit(1);
+      leave(1);
     }
   }
   theirs.reset();

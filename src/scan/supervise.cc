@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/leave.h"
 
 namespace pwalk::scan {
 
@@ -31,7 +32,7 @@ constexpr int look_every_milliseconds = 200;
 /// In the child: does the job, tells its status, and lets go of everything that others may be waiting for.
 [[noreturn]] void do_job(const std::function<int()>& job, pid_t parent, int pipe) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(2);
+  if (::getppid() != parent) leave(2);
   for (int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::signal(signal_number, SIG_IGN);
   auto status = static_cast<unsigned char>(job());
   std::fflush(nullptr);
@@ -42,7 +43,7 @@ constexpr int look_every_milliseconds = 200;
   ::close_range(number + 1, std::numeric_limits<unsigned>::max(), 0);
   while (::write(pipe, &status, 1) < 0 && errno == EINTR) {
   }
-  ::_exit(status);
+  leave(status);
 }
 
 /// The signal that the process died of; 0 if it cannot be waited for, since a thread of it is stuck.

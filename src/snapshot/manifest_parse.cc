@@ -209,10 +209,12 @@ void read_origin(const Object& top, Manifest& manifest) {
   });
 }
 
+/// The number of a name; 0 where there is none. Numbers between others may have no name, so an empty one is
+/// none.
 template <class Names>
 std::uint16_t code_of(const Names& name_of, std::uint16_t last, std::string_view name) {
   for (std::uint16_t code = 1; code <= last; ++code)
-    if (name_of(code) == name) return code;
+    if (!name.empty() && name_of(code) == name) return code;
   return 0;
 }
 

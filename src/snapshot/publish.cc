@@ -70,7 +70,7 @@ PartialSnapshot::PartialSnapshot(int parent, std::string parent_path,
 }
 
 PartialSnapshot::~PartialSnapshot() {
-  if (published_ || name_.empty()) return;
+  if (published_) return;
   try {
     remove_tree(parent_.get(), name_);
   } catch (const std::exception&) {

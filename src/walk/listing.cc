@@ -73,10 +73,10 @@ unsigned char* Listing::room() {
   return buffers_[buffer_].bytes.get() + buffers_[buffer_].used;
 }
 
-int Listing::read(int descriptor, Seat& seat, const std::function<void()>& listed) {
+void Listing::clear() noexcept {
   // What a giant directory needed is not kept for the small ones after it.
   if (buffers_.size() > 64) {
-    buffers_.resize(1);
+    buffers_.erase(buffers_.begin() + 1, buffers_.end());
     names_ = {};
   }
   for (Buffer& buffer : buffers_) buffer.used = 0;
@@ -84,6 +84,10 @@ int Listing::read(int descriptor, Seat& seat, const std::function<void()>& liste
   names_.clear();
   names_bytes_ = 0;
   own_inode_ = 0;
+}
+
+int Listing::read(int descriptor, Seat& seat, const std::function<void()>& listed) {
+  clear();
   for (;;) {
     unsigned char* begin = room();
     long got = seat.call([=] { return ::syscall(SYS_getdents64, descriptor, begin, read_bytes); });

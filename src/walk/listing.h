@@ -30,6 +30,8 @@ class Listing {
   /// with which getdents64 failed, names read before it being there. `listed()`, if not empty, is
   /// called whenever there are more of many names.
   int read(int descriptor, Seat& seat, const std::function<void()>& listed = {});
+  /// Forgets the directory that was read before.
+  void clear() noexcept;
 
   std::vector<Listed64>& names() noexcept { return names_; }
   /// Inode number that the directory itself listed as `.`; 0 where it lists none.

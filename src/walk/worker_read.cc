@@ -25,6 +25,8 @@ void Worker::read_directory(Task task, std::uint32_t depth, Token token) {
   offered_ = nullptr;
   begun_ = 0;
   handed_over_ = 0;
+  // Should reading the ACL never answer, the names of the directory before are not this one's.
+  listing_.clear();
   stage_ = Stage::listing;
   read_acl(opened_.descriptor.get());
   // Who is watched may have to leave what it offers at any moment, and can see to one thing only. Where there

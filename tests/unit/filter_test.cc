@@ -6,7 +6,9 @@
 #include <fnmatch.h>
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <chrono>
+#include <map>
 #include <random>
 
 namespace pwalk::walk {
@@ -47,6 +49,64 @@ TEST(Pattern, Sets) {
   EXPECT_TRUE(matches("[[:digit:]x]", "x"));
   EXPECT_FALSE(matches("[[:digit:]x]", "y"));
   EXPECT_TRUE(matches("[\\]]", "]"));
+}
+
+TEST(Pattern, ClassesAreThoseOfTheCLocale) {
+  const std::map<std::string, int (*)(int)> classes = {
+      {"alpha", std::isalpha}, {"digit", std::isdigit}, {"alnum", std::isalnum}, {"upper", std::isupper},
+      {"lower", std::islower}, {"space", std::isspace}, {"blank", std::isblank}, {"punct", std::ispunct},
+      {"print", std::isprint}, {"graph", std::isgraph}, {"cntrl", std::iscntrl}, {"xdigit", std::isxdigit}};
+  for (const auto& [name, is] : classes) {
+    Pattern in, out;
+    ASSERT_EQ(in.compile("[[:" + name + ":]]"), "");
+    ASSERT_EQ(out.compile("[![:" + name + ":]]"), "");
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string text(1, static_cast<char>(byte));
+      bool expected = byte < 128 && is(byte) != 0;
+      EXPECT_EQ(in.matches(text), expected && byte != '/') << name << " " << byte;
+      EXPECT_EQ(out.matches(text), !expected && byte != '/') << name << " " << byte;
+    }
+  }
+}
+
+TEST(Pattern, SetsAtTheirEdges) {
+  EXPECT_TRUE(matches("[a-]", "a"));
+  EXPECT_FALSE(matches("[a-]", "b")) << "a minus at the end is one";
+  EXPECT_TRUE(matches("[-a]", "-"));
+  EXPECT_TRUE(matches("[!]a]", "b"));
+  EXPECT_FALSE(matches("[!]a]", "]"));
+  EXPECT_FALSE(matches("[]a]", "b"));
+  EXPECT_TRUE(matches("[[]", "["));
+  EXPECT_TRUE(matches("[[a]", "a")) << "a bracket that opens no class";
+  EXPECT_TRUE(matches("[\\a-c]", "b"));
+  EXPECT_TRUE(matches("[a-\\c]", "b"));
+  EXPECT_FALSE(matches("[a\\-c]", "b")) << "an escaped minus makes no range";
+  EXPECT_TRUE(matches("[a\\-c]", "-"));
+  EXPECT_FALSE(matches("[c-a]", "b"));
+  for (std::string_view wrong :
+       {"[a-", "[a-\\", "[!", "[^", "[!]", "[]", "[[:alpha:]", "[[:alpha]]", "[[::]]", "x["}) {
+    Pattern pattern;
+    EXPECT_NE(pattern.compile(wrong), "") << wrong;
+  }
+}
+
+TEST(Pattern, StarsAtTheirEdges) {
+  EXPECT_TRUE(matches("a**/z", "ab/z"));
+  EXPECT_FALSE(matches("a**/z", "az")) << "only behind a slash may it be left out";
+  EXPECT_TRUE(matches("a**", "a/b"));
+  EXPECT_TRUE(matches("**", "a/b"));
+  EXPECT_TRUE(matches("**", ""));
+  EXPECT_TRUE(matches("***/z", "z"));
+  EXPECT_TRUE(matches("a/**/**/**/z", "a/z"));
+  EXPECT_TRUE(matches("a/**/**/z", "a/b/z"));
+  EXPECT_FALSE(matches("a/**/**/z", "a/bz"));
+  EXPECT_TRUE(matches("**/b/**/z", "b/z"));
+  EXPECT_TRUE(matches("**/b/**/z", "a/b/c/z"));
+  EXPECT_FALSE(matches("**/b/**/z", "a/c/z"));
+  EXPECT_FALSE(matches("a/**x", "a/b/c"));
+  EXPECT_TRUE(matches("a/**x", "a/b/x"));
+  EXPECT_FALSE(matches("a/**x", "ax"));
+  EXPECT_FALSE(matches("**/", "a")) << "a slash is one";
 }
 
 TEST(Pattern, TwoStarsCrossSlashes) {
@@ -143,6 +203,40 @@ TEST(Filter, NamesPathsAndDirectories) {
     EXPECT_EQ(filter.judge(name, "x", true), NotEntered::snapshot_directory);
     EXPECT_EQ(filter.judge(name, "x", false), NotEntered::none);
   }
+}
+
+TEST(Filter, SlashesAtTheEnds) {
+  struct Case {
+    const char *pattern, *name, *path;
+    bool is_directory, matches;
+  };
+  for (const Case& c : {Case{"a/", "a", "x/a", true, true}, Case{"a//", "a", "x/a", true, true},
+                        Case{"a/", "a", "a", false, false}, Case{"//a", "a", "a", false, true},
+                        Case{"/a/", "a", "a", true, true}, Case{"/a/", "a", "x/a", true, false},
+                        Case{"x", "x", "x", true, true}, Case{"a/b/", "b", "a/b", true, true},
+                        Case{"a/b/", "b", "a/b", false, false}, Case{"b\\\\", "b\\", "b\\", false, true}}) {
+    Filter filter;
+    ASSERT_EQ(filter.add(c.pattern, NotEntered::pattern), "") << c.pattern;
+    EXPECT_EQ(filter.judge(c.name, c.path, c.is_directory),
+              c.matches ? NotEntered::pattern : NotEntered::none)
+        << c.pattern << " " << c.path;
+  }
+  Filter filter;
+  EXPECT_EQ(filter.add("a\\/", NotEntered::pattern), "")
+      << "an escaped slash is one, not a mark of directories";
+  EXPECT_TRUE(filter.needs_paths());
+  EXPECT_EQ(filter.judge("a", "a", true), NotEntered::none);
+}
+
+TEST(Filter, OfSeveralRulesTheFirstCounts) {
+  Filter filter;
+  EXPECT_TRUE(filter.empty());
+  ASSERT_EQ(filter.add("a/b", NotEntered::pattern_file), "");
+  ASSERT_EQ(filter.add("b", NotEntered::pattern), "");
+  EXPECT_TRUE(filter.needs_paths()) << "the second does not";
+  EXPECT_EQ(filter.judge("b", "a/b", false), NotEntered::pattern_file);
+  EXPECT_EQ(filter.judge("b", "c/b", false), NotEntered::pattern);
+  EXPECT_EQ(filter.judge("c", "a/c", false), NotEntered::none);
 }
 
 }  // namespace

@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/text.h"
@@ -133,6 +136,215 @@ TEST(Manifest, RefusesShardsThatDoNotFollow) {
   EXPECT_EQ(broken_rule(changed(text, "00000000.entries", "00000001.entries")), "M5");
   EXPECT_EQ(broken_rule(changed(text, "00000000.entries", "../../../etc/pas")), "M4");
   EXPECT_EQ(broken_rule(changed(text, "\"shards\": 1", "\"shards\": 2")), "M5");
+}
+
+// ---- every member, by what it may not be
+
+using Json = nlohmann::ordered_json;
+
+/// The text of a manifest with these members, with a hash that is right.
+std::string text_with_hash(Json json) {
+  json.erase("hash");
+  std::string body = json.dump(1);
+  body.resize(body.rfind("\n}"));
+  body += ",\n";
+  return body + manifest_tail(body);
+}
+
+/// A manifest in which every list has something.
+Json full_sample() {
+  Manifest manifest = sample();
+  manifest.ancestors.emplace();
+  manifest.ancestors->push_back({0755, 1, 2, false});
+  return Json::parse(to_text(manifest));
+}
+
+/// All members and elements, whatever they hold, but the hash, and what is for people alone.
+void collect(const Json& json, const Json::json_pointer& at, std::vector<Json::json_pointer>& out) {
+  if (json.is_object()) {
+    for (const auto& [name, value] : json.items()) {
+      if ((name == "hash" && at.empty()) || name == "errno_name") continue;
+      out.push_back(at / name);
+      collect(value, at / name, out);
+    }
+  } else if (json.is_array()) {
+    for (std::size_t i = 0; i < json.size(); ++i) {
+      out.push_back(at / i);
+      collect(json[i], at / i, out);
+    }
+  }
+}
+
+std::string rule_with(Json json, const Json::json_pointer& at, const Json& value) {
+  json[at] = value;
+  return broken_rule(text_with_hash(std::move(json)));
+}
+
+TEST(ManifestMembers, EachIsOfItsType) {
+  Json whole = full_sample();
+  ASSERT_EQ(broken_rule(text_with_hash(whole)), "");
+  std::vector<Json::json_pointer> all;
+  collect(whole, Json::json_pointer(), all);
+  ASSERT_GT(all.size(), 100u);
+  for (const auto& at : all)
+    for (const Json& other :
+         {Json(nullptr), Json(true), Json(7), Json("text"), Json::array(), Json::object()}) {
+      const Json& now = whole[at];
+      if (now.type() == other.type() || (now.is_number() && other.is_number())) continue;
+      EXPECT_NE(rule_with(whole, at, other), "") << at << " " << other;
+    }
+}
+
+TEST(ManifestMembers, NumbersAreWholeAndInTheirRange) {
+  Json whole = full_sample();
+  std::vector<Json::json_pointer> all;
+  collect(whole, Json::json_pointer(), all);
+  for (const auto& at : all) {
+    if (!whole[at].is_number()) continue;
+    bool signed_one = at.back() == "seconds";
+    EXPECT_NE(rule_with(whole, at, 1.5), "") << at;
+    EXPECT_EQ(rule_with(whole, at, -1) == "", signed_one) << at;
+    if (signed_one) {
+      EXPECT_EQ(rule_with(whole, at, std::numeric_limits<std::int64_t>::max()), "") << at;
+      EXPECT_EQ(rule_with(whole, at, std::uint64_t{1} << 63), "M4") << at;
+      EXPECT_EQ(rule_with(whole, at, std::numeric_limits<std::int64_t>::min()), "") << at;
+    }
+  }
+  for (const char* at :
+       {"/by_uid/0/uid", "/by_gid/0/gid", "/devices/0/major", "/mounts/0/minor", "/ancestors/0/uid"}) {
+    EXPECT_EQ(rule_with(whole, Json::json_pointer(at), 0xffffffffu), "") << at;
+    EXPECT_EQ(rule_with(whole, Json::json_pointer(at), std::uint64_t{1} << 32), "M4") << at;
+  }
+  EXPECT_EQ(rule_with(whole, Json::json_pointer("/ancestors/0/mode"), 07777), "");
+  EXPECT_EQ(rule_with(whole, Json::json_pointer("/ancestors/0/mode"), 010000), "M4");
+  EXPECT_EQ(rule_with(whole, Json::json_pointer("/devices/0/inode_min"), ~std::uint64_t{0}), "");
+  whole["devices"][0]["inode_max"] = 1;
+  EXPECT_EQ(rule_with(whole, Json::json_pointer("/devices/0/inode_min"), 1), "");
+  EXPECT_EQ(rule_with(whole, Json::json_pointer("/devices/0/inode_min"), 2), "M4");
+}
+
+TEST(ManifestMembers, NoneMayBeMissingButTheLaterOnes) {
+  Json whole = full_sample();
+  std::vector<Json::json_pointer> all;
+  collect(whole, Json::json_pointer(), all);
+  for (const auto& at : all) {
+    if (!whole[at.parent_pointer()].is_object()) continue;
+    std::string parent = at.parent_pointer().to_string();
+    bool may = at.to_string() == "/ancestors" || at.to_string() == "/excluded_entries" ||
+               parent == "/options" || parent == "/unread";
+    Json less = whole;
+    less[at.parent_pointer()].erase(at.back());
+    EXPECT_EQ(broken_rule(text_with_hash(less)) == "", may) << at;
+  }
+  whole.erase("ancestors");
+  EXPECT_FALSE(parse_manifest(text_with_hash(whole)).ancestors);
+  EXPECT_EQ(parse_manifest(text_with_hash(full_sample())).ancestors->size(), 1u);
+}
+
+TEST(ManifestMembers, TextsAreOfTheirForm) {
+  Json whole = full_sample();
+  auto rule = [&](const char* at, const char* text) {
+    return rule_with(whole, Json::json_pointer(at), text);
+  };
+  for (const char* text : {"0001020304050607-0809-0a0b-0c0d0e0f", "00010203-0405-0607-0809-0a0b0c0d0e0", "",
+                           "00010203-0405-0607-0809-0A0B0C0D0E0F", "00010203-0405-0607-0809-0a0b0c0d0e0g",
+                           "00010203-0405-0607-0809-0a0b0c0d0e0f00", "000102030405060708090a0b0c0d0e0f"})
+    EXPECT_EQ(rule("/uuid", text), "M4") << text;
+  for (const char* text : {"", "a", "a/b", "%00/", "/%00", "/a%00b", "/a%2"})
+    EXPECT_EQ(rule("/root", text), "M4") << text;
+  EXPECT_EQ(rule("/root", "/"), "");
+  for (const char* text : {"0123456789abcde", "0123456789abcdef0", "0123456789abcdeg", ""})
+    EXPECT_EQ(rule("/shards/0/files/0/hash", text), "M4") << text;
+  for (const char* text : {"", ".entries", "a/b", "%2e", "%2f"})
+    EXPECT_EQ(rule("/shards/0/files/0/file_name", text), "M4") << text;
+  for (const char* text : {"none", "", "opendir"}) EXPECT_EQ(rule("/errors/0/call", text), "M4") << text;
+}
+
+TEST(ManifestMembers, ListsAreInOrderAndWithoutRepetition) {
+  Json whole = full_sample();
+  for (const char* list : {"by_uid", "by_gid"}) {
+    Json twice = whole;
+    twice[list].push_back(twice[list][0]);
+    EXPECT_EQ(broken_rule(text_with_hash(twice)), "M4") << list;
+  }
+  for (const char* state : {"read", "not_listed", ""}) {
+    Json other = whole;
+    other["unread"][state] = 1;
+    EXPECT_EQ(broken_rule(text_with_hash(other)), "M4") << state;
+  }
+  for (const char* state : {"failed", "partial", "vanished", "not_reached"}) {
+    Json other = whole;
+    other["unread"][state] = 1;
+    EXPECT_EQ(broken_rule(text_with_hash(other)), "") << state;
+  }
+  Json& files = whole["shards"][0]["files"];
+  Json order = whole;
+  std::swap(order["shards"][0]["files"][0], order["shards"][0]["files"][1]);
+  EXPECT_EQ(broken_rule(text_with_hash(order)), "M5");
+  Json twice = whole;
+  twice["shards"][0]["files"].push_back(files[1]);
+  EXPECT_EQ(broken_rule(text_with_hash(twice)), "M5");
+  Json unknown = whole;
+  unknown["shards"][0]["files"].push_back({{"array", "later"},
+                                           {"file_name", "anything"},
+                                           {"file_bytes", 3},
+                                           {"records", 0},
+                                           {"hash", "0000000000000000"}});
+  EXPECT_EQ(broken_rule(text_with_hash(unknown)), "") << "an array of a later version";
+  EXPECT_EQ(parse_manifest(text_with_hash(unknown)).shards[0].files[2].array, 0u);
+  Json parts = whole;
+  parts["parts"] = Json::array();
+  EXPECT_EQ(broken_rule(text_with_hash(parts)), "M5");
+  parts["parts"] = {{{"first_shard", 0}, {"shards", 0}}};
+  EXPECT_EQ(broken_rule(text_with_hash(parts)), "M5");
+  parts["parts"] = {{{"first_shard", 1}, {"shards", 1}}};
+  EXPECT_EQ(broken_rule(text_with_hash(parts)), "M5");
+  parts["parts"] = {{{"first_shard", 0}, {"shards", 1}}, {{"first_shard", 1}, {"shards", 0}}};
+  EXPECT_EQ(broken_rule(text_with_hash(parts)), "M5") << "one part for now";
+  Json none = whole;
+  none["shards"] = Json::array();
+  none["parts"] = {{{"first_shard", 0}, {"shards", 0}}};
+  EXPECT_EQ(broken_rule(text_with_hash(none)), "M5") << "not even the root";
+}
+
+/// So many records of an array, with everything else right.
+std::string rule_of_records(std::uint32_t array, std::uint64_t records) {
+  Manifest manifest = sample();
+  for (ArrayFile& file : manifest.shards[0].files)
+    if (file.array == array) {
+      file.records = records;
+      file.file_bytes = array_file_bytes(records * array_record_bytes(array));
+    }
+  return broken_rule(to_text(manifest));
+}
+
+TEST(ManifestMembers, ArraysHaveTheirLimits) {
+  for (auto [array, limit] : {std::pair{format::array_entries, std::uint64_t{format::records_limit}},
+                              std::pair{format::array_names, std::uint64_t{format::names_limit}}}) {
+    EXPECT_EQ(rule_of_records(array, 0), "M5");
+    EXPECT_EQ(rule_of_records(array, 1), "");
+    EXPECT_EQ(rule_of_records(array, limit), "");
+    EXPECT_EQ(rule_of_records(array, limit + 1), "M5");
+  }
+}
+
+TEST(ManifestMembers, ThereAreFewerThanTwoToTheFortyEntries) {
+  Manifest manifest = sample();
+  manifest.shards.clear();
+  for (std::uint32_t shard = 0; shard < 257; ++shard) {
+    ArrayFile entries{format::array_entries, array_file_name(shard, format::array_entries),
+                      array_file_bytes(format::records_limit * 64), format::records_limit, 0};
+    manifest.shards.push_back({shard * format::records_limit, {entries}});
+    if (shard < 255) continue;
+    manifest.parts = {{0, shard + 1}};
+    EXPECT_EQ(broken_rule(to_text(manifest)), shard < 256 ? "" : "M5");
+  }
+}
+
+TEST(Manifest, IsAnObjectWithAHash) {
+  for (const char* text : {"", "{", "[]", "7", "null", "{}"}) EXPECT_NE(broken_rule(text), "") << text;
+  // Long enough to be one of the format, too short for a hash.
+  EXPECT_EQ(broken_rule(R"({"format":"pwalk-snapshot","version":1})"), "M1");
 }
 
 TEST(Manifest, FileLengthsFollowFromCounts) {

@@ -29,6 +29,69 @@ TEST(MountTable, ParsesLines) {
   EXPECT_EQ(mounts[2].type, "proc");
 }
 
+TEST(MountTable, LinesThatAreNotWholeAreLeftOut) {
+  for (const char* line :
+       {"", "\n\n", "36", "x 35 98:0 / / rw - ext3 /dev/root rw", "36 35 98 / / rw - ext3 /dev/root rw",
+        "36 35 x:0 / / rw - ext3 /dev/root rw", "36 35 98:x / / rw - ext3 /dev/root rw",
+        "36 35 98:0 / / rw shared:1", "36 35 98:0 / / rw -", "36 35 98:0"})
+    EXPECT_TRUE(parse_mountinfo(line).empty()) << line;
+  auto mounts =
+      parse_mountinfo("36 35 98:7 /a /b rw shared:1 master:2 propagate_from:3 - ext3 source opt,ions");
+  ASSERT_EQ(mounts.size(), 1u) << "with any number of optional fields, and without a newline";
+  EXPECT_EQ(mounts[0].minor, 7u);
+  EXPECT_EQ(mounts[0].super_options, "opt,ions");
+}
+
+TEST(MountTable, EscapesAreThreeOctalDigits) {
+  auto point = [](const std::string& text) {
+    auto mounts = parse_mountinfo("36 35 98:0 / " + text + " rw - ext3 source rw\n");
+    return mounts.size() == 1 ? mounts[0].mount_point : "none";
+  };
+  EXPECT_EQ(point("/a\\134\\043\\011b"), "/a\\#\tb");
+  EXPECT_EQ(point("/a\\377"), "/a\xff");
+  for (const char* text :
+       {"/a\\", "/a\\1", "/a\\12", "/a\\128", "/a\\182", "/a\\812", "/a\\/12", "/a\\1/2", "/a\\12/"})
+    EXPECT_EQ(point(text), text) << "is no escape";
+}
+
+TEST(MountTable, OfAPathThereAreItsHolderAndWhatIsBelow) {
+  MountTable table;
+  // Whatever is mounted here: the first found holds the path, and is the longest that does; the others are
+  // below.
+  for (const std::string path : {"/", "/proc", "/proc/sys", "/dev", "/no/such/path", "/pro"}) {
+    auto within = [](const std::string& inner, const std::string& outer) {
+      return outer == "/" || inner == outer || inner.starts_with(outer + "/");
+    };
+    auto around = table.around(path);
+    ASSERT_FALSE(around.empty()) << path;
+    EXPECT_TRUE(within(path, around[0].mount_point)) << path << " " << around[0].mount_point;
+    std::string longest;
+    std::size_t below = 0;
+    for (const MountEntry& mount : table.around("/")) {
+      if (within(path, mount.mount_point) && mount.mount_point.size() >= longest.size())
+        longest = mount.mount_point;
+      if (within(mount.mount_point, path) && mount.mount_point != path) ++below;
+    }
+    EXPECT_EQ(around[0].mount_point, longest) << path;
+    EXPECT_EQ(around.size(), below + 1) << path;
+    for (std::size_t i = 1; i < around.size(); ++i) {
+      EXPECT_TRUE(within(around[i].mount_point, path)) << path;
+      EXPECT_NE(around[i].mount_point, path);
+    }
+  }
+}
+
+TEST(MountTable, TypesByDevice) {
+  MountTable table;
+  for (const MountEntry& mount : table.around("/"))
+    EXPECT_NE(table.type_of_device(mount.major, mount.minor), "");
+  for (const MountEntry& mount : table.around("/"))
+    if (mount.mount_point == "/proc") {
+      EXPECT_EQ(table.type_of_device(mount.major, mount.minor), "proc");
+    }
+  EXPECT_EQ(table.type_of_device(4000, 1), "");
+}
+
 TEST(MountTable, KnowsThisMachine) {
   MountTable table;
   bool found = false;

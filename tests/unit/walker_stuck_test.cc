@@ -1,0 +1,277 @@
+// Calls that never answer: the directory is given up, with what was seen of it, and the rest of the tree is
+// walked all the same. The threads that are stuck stay, as they do in the program, until the process ends.
+// SPDX-License-Identifier: MIT
+#include "support/calls.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include "support/recorded_walk.h"
+
+namespace pwalk::walk {
+namespace {
+
+namespace fs = std::filesystem;
+namespace instead = test::instead;
+namespace real = test::real;
+using Clock = std::chrono::steady_clock;
+
+[[noreturn]] void never_answer() {
+  for (;;) ::pause();
+}
+
+std::uint64_t inode_of(int descriptor) {
+  struct stat status {};
+  return ::fstat(descriptor, &status) == 0 ? status.st_ino : 0;
+}
+
+class WalkerStuck : public RecordedWalk {
+ protected:
+  WalkerStuck() {
+    options_.patience_seconds = 0.5;
+    for (const char* name : {"a/below", "stuck/below", "z/below"}) directory_.make_directory(name);
+    for (const char* name : {"stuck/1", "stuck/2", "stuck/3", "z/file"}) directory_.write_file(name, "");
+    stuck_ = inode("stuck");
+  }
+  ~WalkerStuck() override { test::answer_nothing(); }
+
+  std::uint64_t inode(const std::string& name) const {
+    struct stat status {};
+    EXPECT_EQ(::stat(directory_.path(name).c_str(), &status), 0);
+    return status.st_ino;
+  }
+  void expect_the_rest() {
+    for (const char* path : {"", "/a", "/a/below", "/z", "/z/below"})
+      EXPECT_EQ(outcome(path).listed, Listed::whole) << path;
+    EXPECT_EQ(abandoned_, 1u);
+    EXPECT_EQ(seen_.finished.back(), "");
+    EXPECT_EQ(seen_.finished.size(), seen_.outcomes.size());
+  }
+
+  std::uint64_t stuck_;
+};
+
+TEST_F(WalkerStuck, NothingIsGivenUpThatAnswers) {
+  instead::statx = [](int d, const char* p, int f, unsigned m, struct statx* s) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(70));
+    return real::statx(d, p, f, m, s);
+  };
+  ASSERT_TRUE(walk(1));  // 10 calls: longer than the patience, but none of them is
+  EXPECT_EQ(abandoned_, 0u);
+  EXPECT_EQ(seen_.children.size(), 10u);
+  EXPECT_EQ(counts_.errors, 0u);
+}
+
+TEST_F(WalkerStuck, WhileItIsOpened) {
+  instead::openat = [](int d, const char* p, int f, unsigned m) {
+    if (std::string(p) == "stuck") never_answer();
+    return real::openat(d, p, f, m);
+  };
+  for (unsigned workers : {1u, 3u}) {
+    seen_.forget();
+    ASSERT_TRUE(walk(workers));
+    EXPECT_EQ(outcome("/stuck").listed, Listed::failed);
+    EXPECT_EQ(outcome("/stuck").error, ETIMEDOUT);
+    EXPECT_EQ(outcome("/stuck").call, Call::openat);
+    EXPECT_EQ(counts_.errors, 1u);
+    expect_the_rest();
+  }
+}
+
+TEST_F(WalkerStuck, WhileItIsLookedAtOnceOpen) {
+  options_.one_file_system = true;
+  instead::statx = [this](int d, const char* p, int f, unsigned m, struct statx* s) {
+    int result = real::statx(d, p, f, m, s);
+    if (*p == '\0' && s->stx_ino == stuck_) never_answer();
+    return result;
+  };
+  ASSERT_TRUE(walk(1));
+  EXPECT_EQ(outcome("/stuck").listed, Listed::failed);
+  EXPECT_EQ(outcome("/stuck").error, ETIMEDOUT);
+  expect_the_rest();
+}
+
+TEST_F(WalkerStuck, WhileItIsListed) {
+  instead::getdents64 = [this](int d, void* b, std::size_t n) {
+    if (inode_of(d) == stuck_) never_answer();
+    return real::getdents64(d, b, n);
+  };
+  ASSERT_TRUE(walk(1));
+  EXPECT_EQ(outcome("/stuck").listed, Listed::failed);
+  EXPECT_EQ(outcome("/stuck").error, ETIMEDOUT);
+  EXPECT_EQ(outcome("/stuck").call, Call::getdents64);
+  expect_the_rest();
+}
+
+TEST_F(WalkerStuck, WhileTheRestOfItIsListed) {
+  // The position of the last name is taken for the end where there is one: so another is given.
+  instead::getdents64 = [this, calls = 0](int d, void* b, std::size_t n) mutable {
+    if (inode_of(d) != stuck_) return real::getdents64(d, b, n);
+    if (++calls > 1) never_answer();
+    long got = real::getdents64(d, b, n);
+    for (long at = 0; at < got;) {
+      auto& dirent = *reinterpret_cast<struct dirent64*>(static_cast<char*>(b) + at);
+      dirent.d_off = 7;
+      at += dirent.d_reclen;
+    }
+    return got;
+  };
+  ASSERT_TRUE(walk(1));
+  EXPECT_EQ(outcome("/stuck").listed, Listed::partial);
+  EXPECT_EQ(outcome("/stuck").error, ETIMEDOUT);
+  EXPECT_EQ(outcome("/stuck").call, Call::getdents64);
+  for (const char* name : {"/stuck/1", "/stuck/2", "/stuck/3", "/stuck/below"}) {
+    EXPECT_EQ(child(name).stat_error, ETIMEDOUT);
+    EXPECT_EQ(child(name).stat, nullptr);
+  }
+  EXPECT_EQ(child("/stuck/below").dirent_type, S_IFDIR);
+  EXPECT_EQ(seen_.outcomes.count("/stuck/below"), 0u);
+  expect_the_rest();
+}
+
+TEST_F(WalkerStuck, WhileItsAclIsRead) {
+  instead::flistxattr = [this](int d, char* b, std::size_t n) -> ssize_t {
+    if (inode_of(d) == stuck_) never_answer();
+    return real::flistxattr(d, b, n);
+  };
+  for (bool looks : {false, true}) {  // whether it was looked at once it was open
+    seen_.forget();
+    options_.one_file_system = looks;
+    ASSERT_TRUE(walk(1));
+    EXPECT_EQ(outcome("/stuck").listed, Listed::failed);
+    EXPECT_EQ(outcome("/stuck").error, ETIMEDOUT);
+    EXPECT_EQ(outcome("/a").acl_error, 0);
+    for (const auto& [path, met] : seen_.children)
+      EXPECT_FALSE(path.starts_with("/stuck/")) << path << ": the directory read before had that name";
+    expect_the_rest();
+  }
+}
+
+TEST_F(WalkerStuck, WhileAnEntryIsLookedAt) {
+  instead::statx = [](int d, const char* p, int f, unsigned m, struct statx* s) {
+    if (std::string(p) == "2") never_answer();
+    return real::statx(d, p, f, m, s);
+  };
+  ASSERT_TRUE(walk(2));
+  EXPECT_EQ(outcome("/stuck").listed, Listed::partial);
+  EXPECT_EQ(outcome("/stuck").error, ETIMEDOUT);
+  EXPECT_EQ(child("/stuck/2").stat_error, ETIMEDOUT);
+  for (const char* name : {"/stuck/1", "/stuck/3", "/stuck/below"}) {
+    bool looked_at = child(name).stat != nullptr;
+    EXPECT_EQ(child(name).stat_error, looked_at ? 0 : ETIMEDOUT) << name;
+  }
+  expect_the_rest();
+}
+
+TEST_F(WalkerStuck, WhileALinkIsRead) {
+  for (const char* name : {"0link", "stuck_link", "zlink"})
+    fs::create_symlink("target", directory_.path(std::string("stuck/") + name));
+  instead::readlinkat = [](int d, const char* p, char* b, std::size_t n) -> ssize_t {
+    if (std::string(p) == "stuck_link") never_answer();
+    return real::readlinkat(d, p, b, n);
+  };
+  ASSERT_TRUE(walk(1));
+  EXPECT_EQ(outcome("/stuck").listed, Listed::whole) << "all of its names were looked at";
+  EXPECT_EQ(seen_.targets["/stuck/0link"], "target");
+  EXPECT_EQ(child("/stuck/stuck_link").target_error, ETIMEDOUT);
+  EXPECT_EQ(child("/stuck/zlink").target_error, ETIMEDOUT) << "no more calls are made";
+  EXPECT_EQ(child("/stuck/3").stat_error, 0);
+  expect_the_rest();
+}
+
+TEST_F(WalkerStuck, WhileTheRootIsListed) {
+  instead::getdents64 = [](int, void*, std::size_t) -> long { never_answer(); };
+  ASSERT_TRUE(walk(1));
+  EXPECT_EQ(outcome("").listed, Listed::failed);
+  EXPECT_EQ(outcome("").error, ETIMEDOUT);
+  EXPECT_EQ(abandoned_, 1u);
+}
+
+TEST_F(WalkerStuck, InALargeDirectory) {
+  constexpr unsigned names = 9500;
+  for (unsigned i = 0; i < names; ++i) directory_.write_file("stuck/name" + std::to_string(i), "");
+  unsigned workers = 1;
+  for (const char* name : {"name0", "name42", "name5000", "name9499"}) {
+    seen_.forget();
+    instead::statx = [=](int d, const char* p, int f, unsigned m, struct statx* s) {
+      if (std::string(p) == name) never_answer();
+      return real::statx(d, p, f, m, s);
+    };
+    ASSERT_TRUE(walk(workers));
+    workers = 4 - workers;
+    EXPECT_EQ(outcome("/stuck").listed, Listed::partial);
+    EXPECT_EQ(outcome("/stuck").error, ETIMEDOUT);
+    EXPECT_EQ(seen_.children.size(), names + 10);
+    for (const auto& [path, met] : seen_.children) {
+      if (met.stat_error == 0) {
+        if (!met.is_directory) {
+          EXPECT_EQ(seen_.inodes[path], met.dirent_inode) << path;
+        }
+      } else {
+        EXPECT_EQ(met.stat_error, ETIMEDOUT) << path;
+      }
+    }
+    EXPECT_EQ(child(std::string("/stuck/") + name).stat_error, ETIMEDOUT);
+    expect_the_rest();
+  }
+}
+
+TEST_F(WalkerStuck, WhoHelpsIsGivenUpToo) {
+  for (unsigned i = 0; i < 400; ++i) directory_.write_file("stuck/name" + std::to_string(i), "");
+  std::atomic<int> left{150};
+  instead::statx = [&left](int d, const char* p, int f, unsigned m, struct statx* s) {
+    std::string text = p;
+    if (text.starts_with("name")) {
+      std::this_thread::sleep_for(std::chrono::microseconds(500));
+      static thread_local bool is_reader = text == "name0";
+      if (!is_reader && --left == 0) never_answer();
+    }
+    return real::statx(d, p, f, m, s);
+  };
+  ASSERT_TRUE(walk(2));
+  EXPECT_EQ(seen_.children.size(), 410u);
+  EXPECT_EQ(outcome("/stuck").listed, Listed::partial);
+  EXPECT_EQ(outcome("/stuck").error, ETIMEDOUT);
+  expect_the_rest();
+}
+
+TEST_F(WalkerStuck, TwoAtOnceAndOneAfterAnother) {
+  instead::openat = [](int d, const char* p, int f, unsigned m) {
+    if (std::string(p) == "stuck" || std::string(p) == "below") never_answer();
+    return real::openat(d, p, f, m);
+  };
+  for (unsigned workers : {1u, 2u}) {
+    seen_.forget();
+    ASSERT_TRUE(walk(workers));
+    EXPECT_EQ(abandoned_, 3u);
+    for (const char* path : {"/stuck", "/a/below", "/z/below"})
+      EXPECT_EQ(outcome(path).error, ETIMEDOUT) << path;
+    for (const char* path : {"", "/a", "/z"}) EXPECT_EQ(outcome(path).listed, Listed::whole);
+  }
+}
+
+TEST_F(WalkerStuck, AWalkThatEndsWaitsASecondAtMost) {
+  options_.patience_seconds = 60;
+  settles_ = true;
+  instead::openat = [](int d, const char* p, int f, unsigned m) {
+    if (std::string(p) == "stuck") never_answer();
+    return real::openat(d, p, f, m);
+  };
+  std::jthread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    stop_ = true;
+  });
+  auto began = Clock::now();
+  EXPECT_FALSE(walk(1)) << "a directory was given up before its time";
+  EXPECT_LT(Clock::now() - began, std::chrono::seconds(30));
+  EXPECT_EQ(abandoned_, 1u);
+  EXPECT_EQ(outcome("/stuck").error, ETIMEDOUT);
+  EXPECT_EQ(seen_.finished.back(), "");
+}
+
+}  // namespace
+}  // namespace pwalk::walk
