@@ -92,7 +92,7 @@ TEST_F(WalkerTest, DoesNotFollowSymbolicLinks) {
 
 TEST_F(WalkerTest, ADirectorySwappedForALinkIsNotEntered) {
   // The link leads to the very directory that was listed, so that only not following it decides.
-  test::TemporaryDirectory elsewhere;
+  test::TemporaryDirectory elsewhere{test::memory_directory()};
   directory_.make_directory("victim/secret");
   seen_.on_victim = [&] {
     std::filesystem::rename(directory_.path("victim"), elsewhere.path("victim"));
