@@ -204,7 +204,7 @@ TEST_F(Fields, TheManifestsCountsAreTheTrees) {
       {"newest ctime", [](Manifest& manifest) { manifest.totals.newest_ctime.seconds -= 1; }},
   };
   for (const auto& [what, change] : changes)
-    expect("M6", what, [&](SnapshotEditor& editor) { change(editor.manifest()); });
+    expect("M6", what, [&apply = change](SnapshotEditor& editor) { apply(editor.manifest()); });
   expect("M7", "smallest inode", [](SnapshotEditor& editor) { editor.manifest().devices[0].inode_min -= 1; });
 }
 
