@@ -41,7 +41,7 @@ void make_directory(int at, const std::string& name, const std::string& path) {
 /// Creates a directory and those above it that are missing.
 void make_directories(const std::string& path) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
-    if (::mkdir(path.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST)
+    if (::mkdirat(AT_FDCWD, path.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST)
       throw_errno("cannot create '" + printable(path.substr(0, slash)) + "'");
   make_directory(AT_FDCWD, path, path);
 }

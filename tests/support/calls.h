@@ -78,7 +78,6 @@ PWALK_TEST_CALL(int, getrlimit, (__rlimit_resource_t r, struct rlimit* l), (r, l
 PWALK_TEST_CALL(int, setrlimit, (__rlimit_resource_t r, const struct rlimit* l), (r, l))
 PWALK_TEST_CALL(int, flock, (int d, int o), (d, o))
 PWALK_TEST_CALL(int, fsync, (int d), (d))
-PWALK_TEST_CALL(int, mkdir, (const char* p, mode_t m), (p, m))
 PWALK_TEST_CALL(uid_t, geteuid, (), ())
 PWALK_TEST_CALL(int, fstat, (int d, struct stat* s), (d, s))
 PWALK_TEST_CALL(int, fstatat, (int d, const char* p, struct stat* s, int f), (d, p, s, f))
@@ -168,7 +167,6 @@ inline void answer_nothing() {
   instead::setrlimit = nullptr;
   instead::flock = nullptr;
   instead::fsync = nullptr;
-  instead::mkdir = nullptr;
   instead::geteuid = nullptr;
   instead::fstat = nullptr;
   instead::fstatat = nullptr;

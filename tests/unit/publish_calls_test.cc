@@ -268,6 +268,12 @@ class StoreCalls : public Calls {
   int error_of_opening() {
     return error_of([&] { StoreName(store(), "name"); });
   }
+  /// Directories above a store, which are for others to read too, cannot be made.
+  static void refuse_what_lies_above() {
+    instead::mkdirat = [](int directory, const char* path, mode_t mode) {
+      return mode == 0755 ? fail_with(EACCES) : real::mkdirat(directory, path, mode);
+    };
+  }
   std::uint32_t next_slot(const std::string& counter) {
     { StoreName name(store(), "name"); }
     directory_.write_file("store/.next-slot", counter);
@@ -276,9 +282,8 @@ class StoreCalls : public Calls {
 };
 
 TEST_F(StoreCalls, DirectoriesThatCannotBeMadeAreErrors) {
-  instead::mkdir = [](const char*, mode_t) { return fail_with(EACCES); };
+  refuse_what_lies_above();
   EXPECT_EQ(error_of([&] { StoreName(store() + "/below", "name"); }), EACCES);
-  instead::mkdir = nullptr;
   instead::mkdirat = [](int, const char*, mode_t) { return fail_with(EROFS); };
   EXPECT_EQ(error_of_opening(), EROFS);
   EXPECT_FALSE(fs::exists(store()));
@@ -289,7 +294,7 @@ TEST_F(StoreCalls, DirectoriesThatCannotBeMadeAreErrors) {
 
 TEST_F(StoreCalls, AStoreIsNotMadeAnewWhereThereIsOne) {
   fs::create_directory(store());
-  instead::mkdir = [](const char*, mode_t) { return fail_with(EACCES); };
+  refuse_what_lies_above();
   EXPECT_EQ(error_of_opening(), 0);
 }
 
