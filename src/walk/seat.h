@@ -22,8 +22,8 @@ class Seat {
 
   bool watched() const noexcept { return watched_; }
 
-  /// Makes a call that answers -1 and errno where it fails. It must write to nothing but what its worker
-  /// alone ever looks at: it may still be running when another goes on.
+  /// Makes a call that answers -1 and errno where it fails. It must read and write nothing but what
+  /// its worker alone ever looks at: it may still be running when all else is gone.
   template <class Call>
   auto call(Call call) noexcept -> decltype(call()) {
     if (!watched_) return call();

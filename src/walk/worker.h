@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <limits.h>
 #include <sys/stat.h>
 
 #include <atomic>
@@ -110,6 +111,7 @@ class Worker {
   bool hand_over_rest();
   void read_acl(int descriptor);
   void read_value(int descriptor, const char* name, std::string& value, int& error);
+  const char* keep(const char* name) noexcept;
   int look_at(int directory, const char* name, struct statx& stat, int sync = 0) noexcept;
   void stat_names(const StatWork& work) noexcept;
   void stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept;
@@ -154,6 +156,7 @@ class Worker {
   Counters& counters_;
   Seat seat_;
   struct statx answer_ {};  // of a call that is watched
+  char kept_[PATH_MAX];     // the name that it is given
 
   Task in_hand_;             // the next task, if the directory just read had subdirectories
   bool cut_short_ = false;   // of the directory in hand not all names were looked at: the walk is ending

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "walk/worker.h"
 
@@ -39,12 +40,30 @@ int stat_entry(int directory, const char* name, struct statx& stat, int sync) no
   }
 }
 
+/// The name of a call that is watched, which may outlive all of the walk but this worker; nullptr, and errno,
+/// if it is longer than any call takes.
+const char* Worker::keep(const char* name) noexcept {
+  if (seat_.closed()) {
+    errno = ETIMEDOUT;
+    return nullptr;
+  }
+  std::size_t bytes = std::strlen(name) + 1;
+  if (bytes > sizeof kept_) {
+    errno = ENAMETOOLONG;
+    return nullptr;
+  }
+  std::memcpy(kept_, name, bytes);
+  return kept_;
+}
+
 /// stat_entry, watched.
 int Worker::look_at(int directory, const char* name, struct statx& stat, int sync) noexcept {
   if (!seat_.watched()) return stat_entry(directory, name, stat, sync);
+  const char* kept = keep(name);
+  if (kept == nullptr) return errno;
   int error = 0;
   auto look = [&] {
-    error = stat_entry(directory, name, answer_, sync);
+    error = stat_entry(directory, kept, answer_, sync);
     return 0;
   };
   if (seat_.call(look) != 0) return errno;

@@ -39,6 +39,7 @@ bool Worker::is_same_directory(int descriptor, const Identity& opened, const Ide
 }
 
 int Worker::open_directory(int parent, const char* name, bool foreign_owner) noexcept {
+  if (seat_.watched() && (name = keep(name)) == nullptr) return -1;
   int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   if (!foreign_owner) flags |= O_NOATIME;
   for (;;) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -20,7 +21,11 @@ namespace instead = test::instead;
 namespace real = test::real;
 using Clock = std::chrono::steady_clock;
 
+std::atomic<unsigned> stuck_threads{0};
+
+/// What the thread did before may be undone by who has read how many are stuck.
 [[noreturn]] void never_answer() {
+  stuck_threads.fetch_add(1, std::memory_order_release);
   for (;;) ::pause();
 }
 
@@ -38,6 +43,12 @@ class WalkerStuck : public RecordedWalk {
     stuck_ = inode("stuck");
   }
   ~WalkerStuck() override { test::answer_nothing(); }
+
+  bool walk(unsigned workers) {
+    bool whole = RecordedWalk::walk(workers);
+    EXPECT_GE(stuck_threads.load(std::memory_order_acquire), abandoned_);
+    return whole;
+  }
 
   std::uint64_t inode(const std::string& name) const {
     struct stat status {};
