@@ -5,17 +5,23 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace pwalk::walk {
 
 namespace {
 
-constexpr std::size_t read_bytes = 65536;             // asked of one getdents64
-constexpr std::size_t buffer_bytes = 2 * read_bytes;  // so that most directories need one buffer
-constexpr std::size_t slack_bytes = 8;                // a prefix is loaded as eight bytes
+constexpr std::size_t read_bytes = 65536;                   // asked of one getdents64
+constexpr std::size_t first_bytes = 2 * read_bytes + 4096;  // so that most directories need one buffer
+constexpr std::size_t next_bytes = huge_page_bytes;
+constexpr std::size_t slack_bytes = 8;   // a prefix is loaded as eight bytes
+constexpr std::size_t buffers_kept = 4;  // from directory to directory
 
 // The position behind the last name on ext4. None lies behind it, so what is read from there is the end: one
 // call less for each directory.
@@ -23,6 +29,7 @@ constexpr std::int64_t last_position = std::numeric_limits<std::int64_t>::max();
 
 constexpr std::size_t reported_from = 1024;  // names: fewer are soon read, and not worth a call
 constexpr std::size_t few = 64;              // names that are sorted by comparing them
+constexpr std::ptrdiff_t prefetched = 8;     // names ahead
 
 /// The first eight bytes of what is behind `name`, as a number; eight bytes from there on can be read.
 std::uint64_t prefix_of(const char* name, std::uint32_t length) noexcept {
@@ -30,6 +37,15 @@ std::uint64_t prefix_of(const char* name, std::uint32_t length) noexcept {
   std::memcpy(&word, name, sizeof word);
   word = __builtin_bswap64(word);
   return length >= 8 ? word : word & ~(~std::uint64_t{0} >> (8 * length));
+}
+
+/// The length of the name, whose end is in the last eight bytes of the record: the kernel makes a record no
+/// longer than it must be.
+std::uint32_t length_of(const struct dirent64& dirent) noexcept {
+  constexpr std::size_t begin = offsetof(struct dirent64, d_name);
+  const char* record = reinterpret_cast<const char*>(&dirent);
+  std::size_t known = std::max<std::size_t>(dirent.d_reclen, begin + 8) - 8 - begin;
+  return static_cast<std::uint32_t>(known + std::strlen(record + begin + known));
 }
 
 bool before(const Listed64& a, const Listed64& b) noexcept {
@@ -42,11 +58,46 @@ bool before(const Listed64& a, const Listed64& b) noexcept {
   return a.order < b.order;
 }
 
+/// By prefix alone: many are first parted by the first byte in which any two differ, where they stand.
+void sort_prefixes(Listed64* begin, Listed64* end) {
+  auto count = static_cast<std::size_t>(end - begin);
+  if (count <= few) {
+    std::sort(begin, end, [](const Listed64& a, const Listed64& b) { return a.prefix < b.prefix; });
+    return;
+  }
+  std::uint64_t differ = 0;
+  for (const Listed64* at = begin; at != end; ++at) differ |= at->prefix ^ begin->prefix;
+  if (differ == 0) return;
+  int shift = (63 - std::countl_zero(differ)) / 8 * 8;
+  auto byte_of = [=](const Listed64& listed) { return listed.prefix >> shift & 0xff; };
+  std::array<std::size_t, 256> next = {};
+  std::array<std::size_t, 256> last;
+  for (const Listed64* at = begin; at != end; ++at) ++next[byte_of(*at)];
+  std::size_t sum = 0;
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    last[byte] = sum + next[byte];
+    next[byte] = sum;
+    sum = last[byte];
+  }
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    while (next[byte] < last[byte]) {
+      Listed64 moved = begin[next[byte]];
+      for (std::size_t to; (to = byte_of(moved)) != byte;) std::swap(moved, begin[next[to]++]);
+      begin[next[byte]++] = moved;
+    }
+  }
+  std::size_t first = 0;
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    if (last[byte] - first > 1) sort_prefixes(begin + first, begin + last[byte]);
+    first = last[byte];
+  }
+}
+
 /// Sorts names whose first `known` bytes are the same, `prefix` being the eight behind those. Each name is
 /// looked at once for every eight bytes that it shares with another, not once for every comparison: of many,
 /// each look misses the caches.
 void sort_by_prefix(Listed64* begin, Listed64* end, std::uint32_t known) {
-  std::sort(begin, end, [](const Listed64& a, const Listed64& b) { return a.prefix < b.prefix; });
+  sort_prefixes(begin, end);
   for (Listed64* first = begin; first != end;) {
     Listed64* last =
         std::find_if(first + 1, end, [&](const Listed64& at) { return at.prefix != first->prefix; });
@@ -55,9 +106,11 @@ void sort_by_prefix(Listed64* begin, Listed64* end, std::uint32_t known) {
     if (all_seen) {
       std::sort(first, last, [](const Listed64& a, const Listed64& b) { return a.order < b.order; });
     } else if (last - first > 1) {
-      for (Listed64* at = first; at != last; ++at)
+      for (Listed64* at = first; at != last; ++at) {
+        if (last - at > prefetched) __builtin_prefetch(at[prefetched].dirent->d_name + known + 8);
         at->prefix =
             at->length > known + 8 ? prefix_of(at->dirent->d_name + known + 8, at->length - known - 8) : 0;
+      }
       sort_by_prefix(first, last, known + 8);
     }
     first = last;
@@ -67,15 +120,18 @@ void sort_by_prefix(Listed64* begin, Listed64* end, std::uint32_t known) {
 }  // namespace
 
 unsigned char* Listing::room() {
-  if (!buffers_.empty() && buffer_bytes - buffers_[buffer_].used < read_bytes) ++buffer_;
-  if (buffer_ == buffers_.size())
-    buffers_.push_back({std::unique_ptr<unsigned char[]>(new unsigned char[buffer_bytes + slack_bytes]), 0});
-  return buffers_[buffer_].bytes.get() + buffers_[buffer_].used;
+  if (!buffers_.empty() && buffers_[buffer_].bytes - buffers_[buffer_].used < read_bytes + slack_bytes)
+    ++buffer_;
+  if (buffer_ == buffers_.size()) {
+    std::size_t bytes = buffers_.empty() ? first_bytes : next_bytes;
+    buffers_.push_back({LargeMemory(bytes), bytes, 0});
+  }
+  return static_cast<unsigned char*>(buffers_[buffer_].memory.data()) + buffers_[buffer_].used;
 }
 
 void Listing::clear() noexcept {
   // What a giant directory needed is not kept for the small ones after it.
-  if (buffers_.size() > 64) {
+  if (buffers_.size() > buffers_kept) {
     buffers_.erase(buffers_.begin() + 1, buffers_.end());
     names_ = {};
   }
@@ -83,6 +139,7 @@ void Listing::clear() noexcept {
   buffer_ = 0;
   names_.clear();
   names_bytes_ = 0;
+  links_ = 0;
   own_inode_ = 0;
 }
 
@@ -114,10 +171,11 @@ std::int64_t Listing::take(const unsigned char* begin, const unsigned char* end)
       continue;
     }
     if (name[0] == '.' && name[1] == '.' && name[2] == '\0') continue;
-    auto length = static_cast<std::uint32_t>(std::strlen(name));
+    std::uint32_t length = length_of(*dirent);
     // The kernel never gives these; a broken file system must not break a snapshot.
     if (length == 0 || std::memchr(name, '/', length) != nullptr) continue;
     names_bytes_ += length + 1;
+    links_ += dirent->d_type == DT_LNK || dirent->d_type == DT_UNKNOWN ? 1 : 0;
     names_.push_back({prefix_of(name, length), dirent, length, static_cast<std::uint32_t>(names_.size())});
   }
   return position;

@@ -7,10 +7,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string_view>
 #include <vector>
 
+#include "base/large_memory.h"
 #include "walk/seat.h"
 
 namespace pwalk::walk {
@@ -24,6 +24,8 @@ struct Listed64 {
   std::string_view name() const noexcept { return {dirent->d_name, length}; }
 };
 
+using ListedNames = std::vector<Listed64, LargeAllocator<Listed64>>;
+
 class Listing {
  public:
   /// Reads all names of the directory open as `descriptor` (`.` and `..` left out); returns 0 or the errno
@@ -33,10 +35,11 @@ class Listing {
   /// Forgets the directory that was read before.
   void clear() noexcept;
 
-  std::vector<Listed64>& names() noexcept { return names_; }
+  ListedNames& names() noexcept { return names_; }
   /// Inode number that the directory itself listed as `.`; 0 where it lists none.
   std::uint64_t own_inode() const noexcept { return own_inode_; }
   std::uint64_t names_bytes() const noexcept { return names_bytes_; }  // terminators included
+  std::uint64_t links() const noexcept { return links_; }              // names of what may be a symbolic link
 
   /// Sorts by name (memcmp), those with equal names in the order in which they were listed.
   void sort();
@@ -46,13 +49,15 @@ class Listing {
   std::int64_t take(const unsigned char* begin, const unsigned char* end);
 
   struct Buffer {
-    std::unique_ptr<unsigned char[]> bytes;
+    LargeMemory memory;
+    std::size_t bytes;
     std::size_t used = 0;
   };
   std::vector<Buffer> buffers_;
   std::size_t buffer_ = 0;  // the one in use
-  std::vector<Listed64> names_;
+  ListedNames names_;
   std::uint64_t names_bytes_ = 0;
+  std::uint64_t links_ = 0;
   std::uint64_t own_inode_ = 0;
 };
 

@@ -8,8 +8,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
+#include "base/large_memory.h"
 #include "walk/listing.h"
 #include "walk/queue.h"
 #include "walk/shared_stats.h"
@@ -29,26 +31,30 @@ class LookAhead {
 
   /// These names of the directory open as `descriptor` have been listed so far: offers those which were not
   /// yet, block by block, from the moment at which some worker was found idle.
-  void offer(int descriptor, const std::vector<Listed64>& names) noexcept;
+  void offer(int descriptor, std::span<const Listed64> names) noexcept;
   /// Nobody looks at names any more when this returns; what was found stays.
   void end() noexcept;
   /// What was found stays no longer.
   void forget() noexcept {
     end();
     blocks_.clear();
+    stats_ = {};
   }
   /// What was found of the name listed as number `order`, from 0; false if nobody has looked. After end().
   bool found(std::uint32_t order, struct statx& stat, int& error) const noexcept;
+  /// found() will soon be called for this name.
+  void prefetch(std::uint32_t order) const noexcept;
 
  private:
   struct Block {
-    Block(int descriptor, const Listed64* first);
+    Block(int descriptor, std::span<const Listed64> listed, struct statx* found);
     std::vector<Listed64> names;  // of its own: the listing grows, and is sorted, meanwhile
-    std::unique_ptr<struct statx[]> stats;
+    struct statx* stats;
     std::vector<int> errors;
     SharedStats shared;
   };
   Queues& queues_;
+  LargeMemory stats_;  // of all blocks
   std::vector<std::unique_ptr<Block>> blocks_;
   bool on_offer_ = false;
 };

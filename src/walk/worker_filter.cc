@@ -42,7 +42,7 @@ void Worker::find_path(Task task) {
 /// Whether the directory says of itself that it holds nothing but a cache. The tag is only opened if it is a
 /// regular file: opening anything else could wait or do something.
 bool Worker::is_cache(int descriptor) {
-  const std::vector<Listed64>& names = listing_.names();
+  const ListedNames& names = listing_.names();
   auto tag = std::find_if(names.begin(), names.end(),
                           [](const Listed64& listed) { return listed.name() == cache_tag_name; });
   struct statx stat;

@@ -96,10 +96,7 @@ void Worker::take_listing(int error) {
 void Worker::hand_over_listing() {
   listing_.sort();
   ahead_.end();
-  std::uint64_t links = 0;
-  for (const Listed64& listed : listing_.names())
-    links += listed.dirent->d_type == DT_LNK || listed.dirent->d_type == DT_UNKNOWN ? 1 : 0;
-  if (sink_.begin(token_, listing_.names().size(), listing_.names_bytes(), links)) {
+  if (sink_.begin(token_, listing_.names().size(), listing_.names_bytes(), listing_.links())) {
     stage_ = Stage::handing_over;
     end_directory(seat_.closed() ? hand_over_rest() : hand_over(opened_.descriptor.get()));
     return;

@@ -44,7 +44,7 @@ void sort_names(State& state) {
   pwalk::walk::Listing listing;
   pwalk::walk::Seat seat(false);
   listing.read(opened.get(), seat);
-  std::vector<pwalk::walk::Listed64> as_listed = listing.names();
+  pwalk::walk::ListedNames as_listed = listing.names();
   for (auto _ : state) {
     listing.names().assign(as_listed.begin(), as_listed.end());
     listing.sort();
@@ -52,7 +52,7 @@ void sort_names(State& state) {
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(sort_names)->Arg(12)->Arg(200)->Arg(10000);
+BENCHMARK(sort_names)->Arg(12)->Arg(200)->Arg(10000)->Arg(200000);
 
 void hash_block(State& state) {
   std::string block(65536, 'x');
