@@ -55,15 +55,18 @@ if ! can_mount; then
   finish
 fi
 slow=$work/slow
-# Each call waits 1 ms: that, and not the processors or the disk, is what the time goes into.
-start_slowfs "$slow" --delay 1000 --top 16 --directories 16 --files 8 --odd
+# Each call waits 3 ms: that, and not the processors, which a wake-up costs 0.1 ms on some machines, is what the time
+# goes into.
+start_slowfs "$slow" --delay 3000 --top 16 --directories 6 --files 8 --odd
 agree slowfs "$slow" 1
 holds "-j 4 fills several shards" [ "$(shards "$work/snapshot.4")" -gt 1 ]
 holds "-j 1 fills one shard" [ "$(shards "$work/snapshot.1")" -eq 1 ]
 
 one_worker=0
+tries="1 2 3"
+[ -z "${PWALK_SANITIZED:-}" ] || tries=1
 # A machine that is busy with something else may spoil one measurement, not three.
-for try in 1 2 3; do
+for try in $tries; do
   rm -rf "$work"/snapshot.*
   start=$(milliseconds)
   run "$scan_program" -j 1 -o "$work/snapshot.1" "$slow"
@@ -74,14 +77,11 @@ for try in 1 2 3; do
   one_worker=$((middle - start))
   [ "$one_worker" -lt $((3 * (end - middle))) ] || break
 done
-if [ $((middle - start)) -ge $((3 * (end - middle))) ]; then
-  ok "-j 4 is at least three times faster than -j 1 where the file system waits (try $try)"
-else
-  fail "-j 4 is at least three times faster than -j 1 where the file system waits"
-fi
+measured "-j 4 is at least three times faster than -j 1 where the file system waits (try $try)" \
+  [ $((middle - start)) -ge $((3 * (end - middle))) ]
 
 # The default finds out by itself, soon enough for a scan of a second.
-for try in 1 2 3; do
+for try in $tries; do
   rm -rf "$work/snapshot.auto"
   start=$(milliseconds)
   run "$scan_program" -v -o "$work/snapshot.auto" "$slow"
@@ -89,9 +89,9 @@ for try in 1 2 3; do
   say "      -j auto: $((end - start)) ms, -j 1: $one_worker ms; $(grep 'worker threads' "$work/err")"
   [ "$one_worker" -lt $((6 * (end - start))) ] || break
 done
-holds "-j auto is at least six times faster than -j 1 where the file system waits (try $try)" \
+measured "-j auto is at least six times faster than -j 1 where the file system waits (try $try)" \
   [ "$one_worker" -ge $((6 * (end - start))) ]
-holds "-v tells that there were 32 worker threads" grep -q 'worker threads: .*, 32 at 0\.' "$work/err"
+measured "-v tells that there were 32 worker threads" grep -q 'worker threads: .*, 32 at 0\.' "$work/err"
 run bash -c 'ulimit -n 64 && exec "$@"' bash "$scan_program" -v -o "$work/snapshot.few" "$slow"
 expect "-j auto with few descriptors: status" 1
 holds "-j auto with few descriptors: no more workers than these allow" \
@@ -139,7 +139,7 @@ for jobs in 1 4; do
   wait "$scan" || status=$?
   end=$(milliseconds)
   expect "SIGTERM within a large directory, -j $jobs: status" 143 "nothing was published"
-  holds "SIGTERM within a large directory, -j $jobs: ends within 2 s ($((end - start)) ms)" [ $((end - start)) -le 2000 ]
+  measured "SIGTERM within a large directory, -j $jobs: ends within 2 s ($((end - start)) ms)" [ $((end - start)) -le 2000 ]
   holds "SIGTERM within a large directory, -j $jobs: nothing is left" [ ! -e "$work/snapshot.stopped" ]
 done
 timeout 10 fusermount3 -u "$slow"
@@ -148,7 +148,7 @@ wait_for 5 ended "$slowfs_process"
 # One large directory: its reader is not left alone with it.
 rm -rf "$work"/snapshot.*
 start_slowfs "$slow" --delay 1000 --top 1 --directories 1 --files 2000
-for try in 1 2 3; do
+for try in $tries; do
   rm -rf "$work"/snapshot.*
   start=$(milliseconds)
   run "$scan_program" -j 1 -o "$work/snapshot.1" "$slow"
@@ -158,7 +158,7 @@ for try in 1 2 3; do
   say "      one directory of 2,000 files: -j 1 $((middle - start)) ms, -j 8 $((end - middle)) ms"
   [ $((middle - start)) -lt $((3 * (end - middle))) ] || break
 done
-holds "-j 8 reads one large directory at least three times faster than -j 1 (try $try)" \
+measured "-j 8 reads one large directory at least three times faster than -j 1 (try $try)" \
   [ $((middle - start)) -ge $((3 * (end - middle))) ]
 "$dump_program" --printf '%y %i %s %P\0' "$work/snapshot.1" >"$work/expected"
 "$dump_program" --printf '%y %i %s %P\0' "$work/snapshot.8" >"$work/got"

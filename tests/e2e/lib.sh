@@ -42,6 +42,11 @@ holds() {
     fail "$what" "$work/detail"
   fi
 }
+# measured WHAT COMMAND...: holds, where measures tell something: with a sanitizer all takes several times as long,
+# and as much memory.
+measured() {
+  if [ -z "${PWALK_SANITIZED:-}" ]; then holds "$@"; else note "$1: not with a sanitizer"; fi
+}
 # note WHAT: a part that cannot be tested here, said but not counted.
 note() { say "note  $*"; }
 
@@ -122,10 +127,11 @@ finish() {
 
 # ---- running ----------------------------------------------------------------------------------------------
 
-# run PROGRAM [ARGUMENT]...: output to $work/out and $work/err, status in $status; ends after 100 seconds.
+# run PROGRAM [ARGUMENT]...: output to $work/out and $work/err, status in $status; ends after $patience seconds.
+patience=100
 run() {
   status=0
-  timeout --signal=KILL 100 "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+  timeout --signal=KILL $patience "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
 }
 
 # expect WHAT STATUS TEXT...: of the last run: its status, and that its standard error holds each TEXT. A

@@ -10,27 +10,29 @@ need_fuse
 need_namespace "processes that cannot end go with their file system"
 
 top=10 directories=10 files=9
-otherwise=0 # nanoseconds that the scan takes where all answers, if that counts
 all=$((1 + top + top * directories + top * directories * files))
 
 # hang WHAT ENTRIES STATE SLOWFS_OPTION... -- SCAN_OPTION...: a scan with --timeout 1 of what hangs finds ENTRIES,
 # and so many directories in state partial or failed.
 hang() {
-  local what=$1 entries=$2 state=$3 slowfs=() began ended found
+  local what=$1 entries=$2 state=$3 slowfs=() began ended found try
   shift 3
   while [ "$1" != -- ]; do slowfs+=("$1") && shift; done
   shift
   start_slowfs "$work/mnt" --delay 0 --top $top --directories $directories --files $files "${slowfs[@]}"
-  rm -rf "$work/snapshot"
-  began=$(date +%s%N)
-  # A pipe that the stuck process would keep open is one that this waits for.
-  said=$(timeout --signal=KILL 60 "$scan_program" --timeout 1 "$@" -o "$work/snapshot" "$work/mnt" 2>&1 </dev/null)
-  status=$?
-  ended=$(date +%s%N)
+  # A machine that is busy with something else may spoil one measurement, not three.
+  for try in 1 2 3; do
+    rm -rf "$work/snapshot"
+    began=$(date +%s%N)
+    # A pipe that the stuck process would keep open is one that this waits for.
+    said=$(timeout --signal=KILL 60 "$scan_program" --timeout 1 "$@" -o "$work/snapshot" "$work/mnt" 2>&1 </dev/null)
+    status=$?
+    ended=$(date +%s%N)
+    [ $((ended - began)) -ge 3000000000 ] && [ -z "${PWALK_SANITIZED:-}" ] || break
+  done
   printf '%s\n' "$said" >"$work/err"
   expect "$what: status" 1 "Connection timed out"
-  holds "$what: within 3 s and $((otherwise / 1000000)) ms ($(((ended - began) / 1000000)) ms)" \
-    [ $((ended - began)) -lt $((3000000000 + otherwise)) ]
+  measured "$what: within 3 s ($(((ended - began) / 1000000)) ms, try $try)" [ $((ended - began)) -lt 3000000000 ]
   run "$check_program" "$work/snapshot"
   expect "$what: the snapshot is whole" 0
   found=$("$dump_program" --printf x "$work/snapshot" | wc -c)
@@ -56,19 +58,12 @@ for jobs in 1 8 auto; do
   hang "-x and opendir, -j $jobs" $((all - files)) failed --hang opendir:3/4 -- -x -j $jobs
 done
 # Of a large directory others look at parts: the one that is stuck may be one of these.
-top=2 directories=1 files=5000
+top=1 directories=1 files=5000
 all=$((1 + top + top * directories + top * directories * files))
-start_slowfs "$work/mnt" --delay 100 --top $top --directories $directories --files $files
-began=$(date +%s%N)
-run "$scan_program" --timeout 1 -j 4 -o "$work/answered" "$work/mnt"
-otherwise=$(($(date +%s%N) - began))
-expect "a large directory that answers" 0
-end_slowfs
 for file in 0 100 3000 4999; do
-  hang "file $file of a large directory, -j 4" "$all" partial --delay 100 --hang "lookup:1/0/$file" -- -j 4
+  hang "file $file of a large directory, -j 4" "$all" partial --delay 50 --hang "lookup:0/0/$file" -- -j 4
 done
 
-otherwise=0
 top=10 directories=10 files=9
 start_slowfs "$work/mnt" --delay 0 --hang readdir:
 run "$scan_program" --timeout 1 -o "$work/none" "$work/mnt"
@@ -100,7 +95,7 @@ for signal in TERM INT; do
   wait "$process" || status=$?
   ended=$(date +%s%N)
   expect "SIG$signal while a call hangs: status" $((128 + $(kill -l $signal))) "nothing was published"
-  holds "SIG$signal: within 2 s ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -lt 2000000000 ]
+  measured "SIG$signal: within 2 s ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -lt 2000000000 ]
   holds "SIG$signal: nothing is left" [ -z "$(find "$work" -maxdepth 1 -name '*stopped*')" -a -z "$(find "$work" -maxdepth 1 -name '.pwalk*')" ]
 done
 "$scan_program" --timeout 60 --on-interrupt publish -o "$work/stopped" "$work/mnt" 2>"$work/err" &
