@@ -177,9 +177,10 @@ NotEntered Worker::classify(const struct statx& stat, bool other_mount) {
   if (stat.stx_ino == shared_.options.output_inode && device == shared_.options.output_device)
     return NotEntered::own_output;
   if (other_mount) {
-    std::string type = (stat.stx_mask & STATX_MNT_ID) != 0
-                           ? shared_.mounts.type_of_mount(stat.stx_mnt_id)
-                           : shared_.mounts.type_of_device(stat.stx_dev_major, stat.stx_dev_minor);
+    std::string type;
+    if ((stat.stx_mask & STATX_MNT_ID) != 0) type = shared_.mounts.type_of_mount(stat.stx_mnt_id);
+    // A mount may be gone by the time at which it is asked for, while its file system is mounted elsewhere.
+    if (type.empty()) type = shared_.mounts.type_of_device(stat.stx_dev_major, stat.stx_dev_minor);
     if (is_kernel_file_system(type)) return NotEntered::kernel_file_system;
     if (type == "fuse.pwalk-mount") return NotEntered::pwalk_mount;
     if (repeats_ancestor(identity_of(stat))) return NotEntered::loop;
