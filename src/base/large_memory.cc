@@ -8,7 +8,9 @@ namespace pwalk {
 void* allocate_pages(std::size_t bytes) {
   void* pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) throw std::bad_alloc();
-  ::madvise(pages, bytes, MADV_HUGEPAGE);  // small pages do too
+  // Small pages do too. Mappings that lie side by side become one, so the small are not advised: a huge page for
+  // several of them would hold what none has touched.
+  if (bytes >= huge_page_bytes) ::madvise(pages, bytes, MADV_HUGEPAGE);
   return pages;
 }
 

@@ -18,10 +18,10 @@ namespace pwalk::walk {
 namespace {
 
 constexpr std::size_t read_bytes = 65536;                   // asked of one getdents64
-constexpr std::size_t first_bytes = 2 * read_bytes + 4096;  // so that most directories need one buffer
-constexpr std::size_t next_bytes = huge_page_bytes;
-constexpr std::size_t slack_bytes = 8;   // a prefix is loaded as eight bytes
-constexpr std::size_t buffers_kept = 4;  // from directory to directory
+constexpr std::size_t small_bytes = 2 * read_bytes + 4096;  // so that most directories need one buffer
+constexpr std::size_t small_buffers = 16;  // kept from directory to directory; those after them are large
+constexpr std::size_t large_bytes = huge_page_bytes;
+constexpr std::size_t slack_bytes = 8;  // a prefix is loaded as eight bytes
 
 // The position behind the last name on ext4. None lies behind it, so what is read from there is the end: one
 // call less for each directory.
@@ -123,7 +123,7 @@ unsigned char* Listing::room() {
   if (!buffers_.empty() && buffers_[buffer_].bytes - buffers_[buffer_].used < read_bytes + slack_bytes)
     ++buffer_;
   if (buffer_ == buffers_.size()) {
-    std::size_t bytes = buffers_.empty() ? first_bytes : next_bytes;
+    std::size_t bytes = buffers_.size() < small_buffers ? small_bytes : large_bytes;
     buffers_.push_back({LargeMemory(bytes), bytes, 0});
   }
   return static_cast<unsigned char*>(buffers_[buffer_].memory.data()) + buffers_[buffer_].used;
@@ -131,7 +131,7 @@ unsigned char* Listing::room() {
 
 void Listing::clear() noexcept {
   // What a giant directory needed is not kept for the small ones after it.
-  if (buffers_.size() > buffers_kept) {
+  if (buffers_.size() > small_buffers) {
     buffers_.erase(buffers_.begin() + 1, buffers_.end());
     names_ = {};
   }
