@@ -5,11 +5,23 @@
 
 namespace pwalk {
 
+#ifdef PWALK_INSTRUMENTED  // a sanitizer watches over its own memory only
+
+void* allocate_pages(std::size_t bytes) {
+  return ::operator new(bytes);
+}
+
+void free_pages(void* pages, std::size_t) noexcept {
+  ::operator delete(pages);
+}
+
+#else
+
 void* allocate_pages(std::size_t bytes) {
   void* pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) throw std::bad_alloc();
-  // Small pages do too. Mappings that lie side by side become one, so the small are not advised: a huge page for
-  // several of them would hold what none has touched.
+  // Small pages do too. Mappings that lie side by side become one, so the small are not advised: a huge page
+  // for several of them would hold what none has touched.
   if (bytes >= huge_page_bytes) ::madvise(pages, bytes, MADV_HUGEPAGE);
   return pages;
 }
@@ -17,5 +29,7 @@ void* allocate_pages(std::size_t bytes) {
 void free_pages(void* pages, std::size_t bytes) noexcept {
   ::munmap(pages, bytes);
 }
+
+#endif
 
 }  // namespace pwalk

@@ -8,7 +8,6 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <cstddef>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -37,15 +36,6 @@ std::uint64_t prefix_of(const char* name, std::uint32_t length) noexcept {
   std::memcpy(&word, name, sizeof word);
   word = __builtin_bswap64(word);
   return length >= 8 ? word : word & ~(~std::uint64_t{0} >> (8 * length));
-}
-
-/// The length of the name, whose end is in the last eight bytes of the record: the kernel makes a record no
-/// longer than it must be.
-std::uint32_t length_of(const struct dirent64& dirent) noexcept {
-  constexpr std::size_t begin = offsetof(struct dirent64, d_name);
-  const char* record = reinterpret_cast<const char*>(&dirent);
-  std::size_t known = std::max<std::size_t>(dirent.d_reclen, begin + 8) - 8 - begin;
-  return static_cast<std::uint32_t>(known + std::strlen(record + begin + known));
 }
 
 bool before(const Listed64& a, const Listed64& b) noexcept {
@@ -133,7 +123,7 @@ void Listing::clear() noexcept {
   // What a giant directory needed is not kept for the small ones after it.
   if (buffers_.size() > small_buffers) {
     buffers_.erase(buffers_.begin() + 1, buffers_.end());
-    names_ = {};
+    names_ = ListedNames();  // {} would keep what it holds
   }
   for (Buffer& buffer : buffers_) buffer.used = 0;
   buffer_ = 0;
@@ -171,7 +161,7 @@ std::int64_t Listing::take(const unsigned char* begin, const unsigned char* end)
       continue;
     }
     if (name[0] == '.' && name[1] == '.' && name[2] == '\0') continue;
-    std::uint32_t length = length_of(*dirent);
+    auto length = static_cast<std::uint32_t>(std::strlen(name));  // a broken file system's may hold zeros
     // The kernel never gives these; a broken file system must not break a snapshot.
     if (length == 0 || std::memchr(name, '/', length) != nullptr) continue;
     names_bytes_ += length + 1;

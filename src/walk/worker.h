@@ -113,11 +113,11 @@ class Worker {
   void read_value(int descriptor, const char* name, std::string& value, int& error);
   const char* keep(const char* name) noexcept;
   int look_at(int directory, const char* name, struct statx& stat, int sync = 0) noexcept;
-  void stat_names(const StatWork& work) noexcept;
+  void stat_names(const StatWork& work);
   void stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept;
   bool ends_before(std::uint32_t rest) noexcept;
   void stat_portions(SharedStats& shared) noexcept;
-  void share_rest(const StatWork& work, std::uint32_t begin, std::chrono::nanoseconds each) noexcept;
+  void share_rest(const StatWork& work, std::uint32_t begin, std::chrono::nanoseconds each);
   void help(SharedStats& shared) noexcept;
   class Offer;
   bool hand_over(int descriptor);

@@ -92,7 +92,7 @@ void Worker::help(SharedStats& shared) noexcept {
 
 /// Fills stats and errors of all names. When it turns out that the rest will take long while others have
 /// nothing to do, they are asked to help.
-void Worker::stat_names(const StatWork& work) noexcept {
+void Worker::stat_names(const StatWork& work) {
   bool timed = work.count >= timed_from;
   Clock::time_point began = timed ? Clock::now() : Clock::time_point();
   for (std::uint32_t at = 0; at < work.count; at += look_up_every) {
@@ -108,7 +108,7 @@ void Worker::stat_names(const StatWork& work) noexcept {
   }
 }
 
-void Worker::share_rest(const StatWork& work, std::uint32_t begin, std::chrono::nanoseconds each) noexcept {
+void Worker::share_rest(const StatWork& work, std::uint32_t begin, std::chrono::nanoseconds each) {
   StatWork rest{work.descriptor,     work.names + begin, work.stats + begin,
                 work.errors + begin, work.count - begin, work.known};
   Offer offer(*this, rest, portion_for(each));

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
 
@@ -49,6 +50,25 @@ TEST(Listing, SortsAsMemcmpDoes) {
     EXPECT_EQ(found, std::vector<std::string>(expected.begin(), expected.end()));
     EXPECT_EQ(listing.names_bytes(), bytes);
   }
+}
+
+TEST(Listing, WhatALargeDirectoryNeededIsGivenBack) {
+  test::TemporaryDirectory directory;
+  Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+  constexpr std::size_t count = 70'000;  // more than two megabytes of records, and of names
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string name = std::to_string(i) + std::string(40, 'x');
+    ASSERT_EQ(::mknodat(descriptor.get(), name.c_str(), S_IFIFO | 0600, 0), 0);
+  }
+  Listing listing;
+  Seat seat(false);
+  ASSERT_EQ(listing.read(descriptor.get(), seat), 0);
+  listing.sort();
+  EXPECT_EQ(listing.names().size(), count);
+  EXPECT_TRUE(std::is_sorted(listing.names().begin(), listing.names().end(),
+                             [](const Listed64& a, const Listed64& b) { return a.name() < b.name(); }));
+  listing.clear();
+  EXPECT_EQ(listing.names().capacity(), 0u);
 }
 
 TEST(Listing, AnEmptyDirectoryHasNoNames) {

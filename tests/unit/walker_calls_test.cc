@@ -409,6 +409,13 @@ void append_dirent(std::string& buffer, std::uint64_t inode, unsigned char type,
 
 TEST_F(WalkerCalls, NamesThatNoDirectoryCanHoldAreLeftOut) {
   const std::vector<std::string> good = {".a", "..", "...", "..a", ".", "file", ".\n"};
+  // Of one that holds a zero byte, what is before that counts.
+  const std::vector<std::string> bad = {"",
+                                        "a/b",
+                                        "/etc/passwd",
+                                        "../file",
+                                        std::string("\0bbbbbbbbbbbbbbb", 16),
+                                        std::string("file\0bbbbbbbbbbb", 16)};
   for (const std::string& name : good)
     if (name != "." && name != "..") directory_.write_file(name, "");
   struct stat status;
@@ -418,7 +425,7 @@ TEST_F(WalkerCalls, NamesThatNoDirectoryCanHoldAreLeftOut) {
     if (++calls > 1) return 0;
     std::string bytes;
     for (const std::string& name : good) append_dirent(bytes, name == "." ? status.st_ino : 7, DT_REG, name);
-    for (const char* name : {"", "a/b", "/etc/passwd", "../file"}) append_dirent(bytes, 7, DT_REG, name);
+    for (const std::string& name : bad) append_dirent(bytes, 7, DT_REG, name);
     std::memcpy(buffer, bytes.data(), bytes.size());
     return static_cast<long>(bytes.size());
   };
