@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <new>
 
 namespace pwalk {
@@ -19,26 +20,16 @@ void free_pages(void* pages, std::size_t bytes) noexcept;
 class LargeMemory {
  public:
   LargeMemory() noexcept = default;
-  explicit LargeMemory(std::size_t bytes) : pages_(allocate_pages(bytes)), bytes_(bytes) {}
-  LargeMemory(LargeMemory&& other) noexcept : pages_(other.pages_), bytes_(other.bytes_) {
-    other.pages_ = nullptr;
-  }
-  LargeMemory& operator=(LargeMemory&& other) noexcept {
-    if (this == &other) return *this;
-    if (pages_ != nullptr) free_pages(pages_, bytes_);
-    pages_ = other.pages_;
-    bytes_ = other.bytes_;
-    other.pages_ = nullptr;
-    return *this;
-  }
-  ~LargeMemory() {
-    if (pages_ != nullptr) free_pages(pages_, bytes_);
-  }
-  void* data() const noexcept { return pages_; }
+  explicit LargeMemory(std::size_t bytes) : pages_(allocate_pages(bytes), Free{bytes}) {}
+  void* data() const noexcept { return pages_.get(); }
+  std::size_t bytes() const noexcept { return pages_.get_deleter().bytes; }
 
  private:
-  void* pages_ = nullptr;
-  std::size_t bytes_ = 0;
+  struct Free {
+    void operator()(void* pages) const noexcept { free_pages(pages, bytes); }
+    std::size_t bytes;
+  };
+  std::unique_ptr<void, Free> pages_{nullptr, Free{0}};
 };
 
 /// For a std::vector that may become large: from one huge page on it is pages of its own.

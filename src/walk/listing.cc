@@ -110,12 +110,11 @@ void sort_by_prefix(Listed64* begin, Listed64* end, std::uint32_t known) {
 }  // namespace
 
 unsigned char* Listing::room() {
-  if (!buffers_.empty() && buffers_[buffer_].bytes - buffers_[buffer_].used < read_bytes + slack_bytes)
+  if (!buffers_.empty() &&
+      buffers_[buffer_].memory.bytes() - buffers_[buffer_].used < read_bytes + slack_bytes)
     ++buffer_;
-  if (buffer_ == buffers_.size()) {
-    std::size_t bytes = buffers_.size() < small_buffers ? small_bytes : large_bytes;
-    buffers_.push_back({LargeMemory(bytes), bytes, 0});
-  }
+  if (buffer_ == buffers_.size())
+    buffers_.push_back({LargeMemory(buffers_.size() < small_buffers ? small_bytes : large_bytes), 0});
   return static_cast<unsigned char*>(buffers_[buffer_].memory.data()) + buffers_[buffer_].used;
 }
 

@@ -50,7 +50,6 @@ class Listing {
 
   struct Buffer {
     LargeMemory memory;
-    std::size_t bytes;
     std::size_t used = 0;
   };
   std::vector<Buffer> buffers_;
