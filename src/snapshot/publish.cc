@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -22,6 +24,7 @@ namespace pwalk::snapshot {
 namespace {
 
 constexpr int attempts_max = 1000;  // to make a directory that no collector takes before it is locked
+constexpr std::chrono::milliseconds time_to_lock{10};  // what was just made, before it is taken for dead
 
 }  // namespace
 
@@ -113,7 +116,15 @@ void collect_partials(int parent) {
     if (name.rfind(partial_prefix, 0) != 0) continue;
     try {
       Fd directory = open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-      if (::flock(directory.get(), LOCK_EX | LOCK_NB) == 0) remove_tree(parent, name);
+      auto locked = [&] { return ::flock(directory.get(), LOCK_EX | LOCK_NB) == 0; };
+      if (!locked()) continue;
+      // Files are made under the lock only, so one that has none may be new, and its maker about to lock it.
+      if (list_directory(directory.get()).empty()) {
+        ::flock(directory.get(), LOCK_UN);
+        std::this_thread::sleep_for(time_to_lock);
+        if (!locked()) continue;
+      }
+      remove_tree(parent, name);
     } catch (const std::system_error&) {
       // Somebody else's, or gone: none of this scan's business.
     }
