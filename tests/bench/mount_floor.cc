@@ -188,6 +188,7 @@ int run(const std::string& mount_point, unsigned threads) {
   const char* words[] = {"mount_floor", "-oro,nosuid,nodev,default_permissions,fsname=mount_floor"};
   fuse_args arguments = FUSE_ARGS_INIT(2, const_cast<char**>(words));
   fuse_session* session = fuse_session_new(&arguments, &table, sizeof table, nullptr);
+  fuse_opt_free_args(&arguments);
   if (session == nullptr || fuse_session_mount(session, mount_point.c_str()) != 0) return 2;
   fuse_set_signal_handlers(session);
   int result = serve(session, threads);

@@ -143,6 +143,7 @@ int serve(const char* program, const char* mount_point) {
   const char* words[] = {program, "-osubtype=poor_storage"};
   fuse_args arguments = FUSE_ARGS_INIT(2, const_cast<char**>(words));
   fuse_session* session = fuse_session_new(&arguments, &operations, sizeof operations, nullptr);
+  fuse_opt_free_args(&arguments);
   if (session == nullptr || fuse_set_signal_handlers(session) != 0 ||
       fuse_session_mount(session, mount_point) != 0)
     return 1;

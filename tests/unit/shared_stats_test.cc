@@ -86,7 +86,7 @@ TEST(SharedStats, WithdrawingWaitsForTheHelpersAndLosesNothing) {
   EXPECT_GT(helped.load(), 0u);
 }
 
-TEST(Queues, OnlyTheActiveWork) {
+TEST(SharedStats, OnlyTheActiveWork) {
   Queues queues(2, 1);
   Node node;
   std::atomic<bool> took{false};
