@@ -92,6 +92,20 @@ TEST_P(GrowingFileTest, AFullFileIsAnErrorNotAFault) {
   std::signal(SIGXFSZ, handler);
 }
 
+// A store into a page that has no room on the disk is a signal; a mapped window has all of its room from the start.
+TEST(GrowingFileRoom, IsTakenBeforeItIsWritten) {
+  test::TemporaryDirectory directory;
+  const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+  const Fd other = open_at(descriptor.get(), "other", O_RDWR | O_CREAT, 0600);
+  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here: windows are memory";
+  constexpr std::uint64_t window = 1 << 20;
+  GrowingFile file(descriptor.get(), "file", start, window, GrowingFile::Space::ahead);
+  file.grow(1);
+  struct stat status;
+  ASSERT_EQ(::fstatat(descriptor.get(), "file", &status, 0), 0);
+  EXPECT_GE(static_cast<std::uint64_t>(status.st_blocks) * 512, start + window);
+}
+
 INSTANTIATE_TEST_SUITE_P(Spaces, GrowingFileTest,
                          ::testing::Values(GrowingFile::Space::ahead, GrowingFile::Space::late));
 
