@@ -220,6 +220,22 @@ class FailingCalls : public testing::Test {
     if (HasFailure()) FAIL() << said;
   }
 
+  /// With this allocation failing, once and with all after it, a program says that it is out of memory, or,
+  /// having done without, exits as it would have, with this in what it says.
+  void expect_out_of_memory(const std::vector<std::string>& words, unsigned long from, int otherwise,
+                            const std::string& said_otherwise) {
+    for (unsigned long times : {1ul, always}) {
+      Fault fault = {"malloc", ENOMEM, from, times};
+      int status = run(words, fault);
+      std::string said = read_text(directory_.path("err"));
+      bool told = status == 2 && said.find("out of memory") != std::string::npos;
+      ASSERT_TRUE(told || (status == otherwise && said.find(said_otherwise) != std::string::npos))
+          << words[0] << ", " << fault.text() << ": status " << status << " (1000 + a signal)\n"
+          << said;
+      ++tried_;
+    }
+  }
+
   /// From the first to the last of `calls`, all of them or `sample` in even steps.
   std::vector<unsigned long> numbers(unsigned long calls, unsigned long sample = sample_size) const {
     std::vector<unsigned long> chosen;
@@ -309,19 +325,20 @@ TEST_F(FailingCalls, EachAllocationWhileACommandLineIsRead) {
     if (program.empty()) continue;
     std::vector<std::string> words = {program, "--version", "an operand that is no short string"};
     ASSERT_EQ(run(words, {"malloc", 0, 0, always}), 0) << program;
-    for (unsigned long from : numbers(counted(), 10)) {
-      for (unsigned long times : {1ul, always}) {
-        Fault fault = {"malloc", ENOMEM, from, times};
-        int status = run(words, fault);
-        std::string said = read_text(directory_.path("err"));
-        // Some allocations can do without.
-        ASSERT_TRUE(status == 0 || (status == 2 && said.find("out of memory") != std::string::npos))
-            << program << ", " << fault.text() << ": status " << status << " (1000 + a signal)\n"
-            << said;
-        ++tried_;
-      }
-    }
+    // Some allocations can do without.
+    for (unsigned long from : numbers(counted(), 10))
+      ASSERT_NO_FATAL_FAILURE(expect_out_of_memory(words, from, 0, ""));
   }
+}
+
+/// Some of what the library calls while it refuses a value is noexcept, and needs memory.
+TEST_F(FailingCalls, EachAllocationWhileAValueIsRefused) {
+  std::vector<std::string> words = {program_, "--stat-sync=no value of this option", "/nonexistent"};
+  ASSERT_EQ(run(words, {"malloc", 0, 0, always}), 2);
+  const unsigned long all = counted();
+  ASSERT_GT(all, 100u);
+  for (unsigned long from = everything_ ? 1 : all - 100; from <= all; ++from)
+    ASSERT_NO_FATAL_FAILURE(expect_out_of_memory(words, from, 2, "--stat-sync"));
 }
 
 TEST_F(FailingCalls, WithoutFallocateTheResultIsTheSame) {
