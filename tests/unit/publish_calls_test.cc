@@ -243,6 +243,39 @@ TEST_F(PartialCalls, OnlyPartialDirectoriesAreCollected) {
   EXPECT_TRUE(fs::exists(directory_.path(prefix + "dead"))) << "nobody can tell whether it is dead";
 }
 
+/// A maker has made its directory and not yet locked it: it gets the time for that.
+TEST_F(PartialCalls, OneThatIsLockedWhileItIsLookedAtIsNotCollected) {
+  const std::string name = partial_prefix + std::string("new");
+  fs::create_directory(directory_.path(name));
+  Fd makers = open_at(parent_.get(), name, O_RDONLY | O_DIRECTORY);
+  instead::flock = [&](int d, int o) {
+    int result = real::flock(d, o);
+    if (o == LOCK_UN) {
+      EXPECT_EQ(real::flock(makers.get(), LOCK_EX | LOCK_NB), 0);
+    }
+    return result;
+  };
+  collect_partials(parent_.get());
+  EXPECT_TRUE(fs::exists(directory_.path(name)));
+  makers = Fd();
+  instead::flock = nullptr;
+  collect_partials(parent_.get());
+  EXPECT_FALSE(fs::exists(directory_.path(name)));
+}
+
+/// What has files has had a lock, so without one its maker is dead.
+TEST_F(PartialCalls, OneWithFilesIsCollectedAtOnce) {
+  const std::string name = partial_prefix + std::string("dead");
+  fs::create_directory(directory_.path(name));
+  directory_.write_file(name + "/file", "contents");
+  instead::flock = [&](int d, int o) {
+    EXPECT_NE(o, LOCK_UN);
+    return real::flock(d, o);
+  };
+  collect_partials(parent_.get());
+  EXPECT_FALSE(fs::exists(directory_.path(name)));
+}
+
 // ---- the store -------------------------------------------------------------------------------------------
 
 class StoreCalls : public Calls {
