@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace pwalk::walk {
 namespace {
@@ -106,6 +107,59 @@ TEST(Governor, KeepsThoseThatPay) {
   }
   EXPECT_EQ(governor.workers(), 32u);
   EXPECT_LT(fewer, 200) << "of 30 seconds, for finding out";
+}
+
+/// The workers of each of so many seconds of samples where `served` of them are served at once.
+std::vector<unsigned> course(Governor& governor, double seconds, unsigned served) {
+  std::vector<unsigned> workers;
+  for (double now = 0; now < seconds; now += sample_seconds)
+    workers.push_back(governor.judge(waiting(governor.workers(), 1000, served)));
+  return workers;
+}
+
+/// The seconds at which the number changed from one to the other.
+std::vector<double> changes(const std::vector<unsigned>& workers, unsigned from, unsigned to) {
+  std::vector<double> seconds;
+  for (std::size_t i = 1; i < workers.size(); ++i)
+    if (workers[i - 1] == from && workers[i] == to)
+      seconds.push_back(static_cast<double>(i) * sample_seconds);
+  return seconds;
+}
+
+TEST(Governor, MeasuresBeforeATrialAndDuringIt) {
+  Governor governor(32, 256);
+  auto workers = course(governor, 1, 32);
+  auto begun = changes(workers, 32, 64);
+  auto ended = changes(workers, 64, 32);
+  ASSERT_EQ(begun.size(), 1u);
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_NEAR(begun[0], 0.2, 0.03);
+  EXPECT_NEAR(ended[0] - begun[0], 0.2, 0.03);
+}
+
+TEST(Governor, TriesInVainLessAndLessOften) {
+  Governor governor(32, 256);
+  auto begun = changes(course(governor, 250, 32), 32, 64);
+  ASSERT_GE(begun.size(), 8u);
+  double expected = 2;
+  for (std::size_t i = 1; i < begun.size(); ++i) {
+    EXPECT_NEAR(begun[i] - begun[i - 1], expected, 0.5) << i;
+    expected = std::min(2 * expected, 60.0);
+  }
+}
+
+TEST(Governor, WhatPaidIsTriedAgainSoonAndNotUndoneSoon) {
+  Governor governor(32, 256);
+  course(governor, 20, 32);  // three times in vain
+  auto workers = course(governor, 30, 64);
+  auto paid = changes(workers, 32, 64);
+  ASSERT_GE(paid.size(), 1u);
+  auto more = changes(workers, 64, 128);
+  ASSERT_GE(more.size(), 2u);
+  EXPECT_NEAR(more[1] - more[0], 2, 0.5) << "as in the beginning";
+  auto fewer = changes(workers, 64, 32);
+  ASSERT_GE(fewer.size(), 1u);
+  EXPECT_NEAR(fewer[0] - paid[0], 5, 0.7);
 }
 
 }  // namespace
