@@ -44,6 +44,27 @@ TEST(Queues, AThiefTakesTheOldestHalf) {
   EXPECT_EQ(task.node, &newer);
 }
 
+TEST(Queues, AfterATheftTheOldestThatIsLeftGivesUpItsDescriptor) {
+  std::atomic<unsigned> open{0};
+  Node root, first, second;
+  for (Node* node : {&first, &second}) {
+    node->parent = &root;
+    node->keep(std::make_shared<Handle>(Fd(), open));
+  }
+  Queues queues(2, 2);
+  queues.push(0, {&first, 0, 1});
+  queues.push(0, {&second, 0, 1});
+  queues.drop_oldest(0, 1);
+  EXPECT_EQ(first.borrow(), nullptr);
+  EXPECT_NE(second.borrow(), nullptr);
+  Task task;
+  ASSERT_TRUE(queues.next(1, task));
+  ASSERT_EQ(task.node, &first);
+  queues.drop_oldest(0, 1);
+  EXPECT_EQ(second.borrow(), nullptr);
+  EXPECT_EQ(open.load(), 0u);
+}
+
 TEST(Queues, NothingMoreAfterTheEnd) {
   Queues queues(1, 1);
   Node node;
