@@ -71,6 +71,30 @@ TEST(Listing, WhatALargeDirectoryNeededIsGivenBack) {
   EXPECT_EQ(listing.names().capacity(), 0u);
 }
 
+TEST(Listing, TellsThatThereAreMoreOnlyWhereThereAreMany) {
+  test::TemporaryDirectory directory;
+  Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+  auto add_names = [&, next = 0](int last) mutable {
+    for (; next < last; ++next)
+      ASSERT_EQ(::mknodat(descriptor.get(), std::to_string(next).c_str(), S_IFIFO | 0600, 0), 0);
+  };
+  auto sizes_told = [&] {
+    Listing listing;
+    Seat seat(false);
+    std::vector<std::size_t> sizes;
+    Fd opened = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+    EXPECT_EQ(listing.read(opened.get(), seat, [&] { sizes.push_back(listing.names().size()); }), 0);
+    return sizes;
+  };
+  add_names(1000);
+  EXPECT_TRUE(sizes_told().empty()) << "they are soon read";
+  add_names(10'000);
+  std::vector<std::size_t> sizes = sizes_told();
+  ASSERT_FALSE(sizes.empty());
+  EXPECT_GE(sizes.front(), 1024u);
+  EXPECT_EQ(sizes.back(), 10'000u);
+}
+
 TEST(Listing, AnEmptyDirectoryHasNoNames) {
   test::TemporaryDirectory directory;
   Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
