@@ -763,6 +763,40 @@ TEST_F(WalkerPlaces, NoMoreDescriptorsAreKeptThanAllowed) {
   }
 }
 
+TEST_F(WalkerPlaces, WhereTheLimitCannotBeRaisedItIsKeptTo) {
+  std::string path = "deep";
+  for (int level = 0; level < 60; ++level) {
+    path += "/" + std::to_string(level);
+    directory_.make_directory(path + "/side");
+  }
+  auto most_open = [&](int error) {
+    seen_.forget();
+    rlim_t soft = 32;
+    int most = 0;
+    instead::getrlimit = [&](__rlimit_resource_t, struct rlimit* limit) {
+      *limit = {soft, 4096};
+      return 0;
+    };
+    instead::setrlimit = [&](__rlimit_resource_t, const struct rlimit* limit) {
+      if (error != 0) return fail_with(error);
+      soft = limit->rlim_cur;
+      return 0;
+    };
+    instead::openat = [&](int d, const char* p, int f, unsigned m) {
+      int opened = real::openat(d, p, f, m);
+      most = std::max(most, opened);
+      return opened;
+    };
+    int lowest = ::dup(0);
+    ::close(lowest);
+    EXPECT_TRUE(walk(1));
+    EXPECT_EQ(counts_.errors, 0u);
+    return most - lowest;
+  };
+  EXPECT_GT(most_open(0), 40) << "a sibling waits at each level";
+  EXPECT_LE(most_open(EPERM), 32 - 24 + 4);
+}
+
 TEST_F(WalkerPlaces, WorkersAreAddedWhileTheyWait) {
   for (int i = 0; i < 300; ++i) directory_.make_directory(std::to_string(i));
   std::mutex mutex;
