@@ -142,6 +142,7 @@ class RecordedWalk : public ::testing::Test {
     if (!whole && settles_) walker.settle();
     counts_ = walker.counts();
     abandoned_ = walker.abandoned();
+    workers_changes_ = walker.workers_changes();
     return whole;
   }
   /// After a walk of one worker: how the directory at `path` ended.
@@ -155,6 +156,7 @@ class RecordedWalk : public ::testing::Test {
   bool settles_ = false;
   Counts counts_;
   unsigned abandoned_ = 0;
+  std::vector<Walker::WorkersChange> workers_changes_;
 };
 
 }  // namespace pwalk::walk

@@ -814,6 +814,12 @@ TEST_F(WalkerPlaces, WorkersAreAddedWhileTheyWait) {
   EXPECT_EQ(seen_.children.size(), 300u);
   EXPECT_GT(threads.size(), 1u);
   EXPECT_LE(threads.size(), 8u);
+  ASSERT_GT(workers_changes_.size(), 1u);
+  EXPECT_EQ(workers_changes_.front().workers, 1u);
+  for (std::size_t i = 1; i < workers_changes_.size(); ++i) {
+    EXPECT_NE(workers_changes_[i].workers, workers_changes_[i - 1].workers);
+    EXPECT_GT(workers_changes_[i].seconds, workers_changes_[i - 1].seconds);
+  }
 }
 
 TEST_F(WalkerPlaces, NotMoreWorkersThanDescriptorsCanServe) {
