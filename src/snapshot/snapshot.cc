@@ -158,12 +158,26 @@ Directory Snapshot::subdirectory(const Directory& directory, std::uint32_t posit
 std::optional<Entry> Snapshot::find(const Directory& directory, std::string_view name) const {
   if (directory.record.child_count == 0) return std::nullopt;
   const ShardReader& shard = shard_at(directory.record.child_shard, rule::directory_children);
-  std::uint32_t low = 0;
-  std::uint32_t high = directory.record.child_count;
+  auto order_at = [&](std::uint64_t position) {
+    return read_name(shard, static_cast<std::uint32_t>(directory.record.child_first + position))
+        .compare(name);
+  };
+  std::uint64_t low = 0;
+  std::uint64_t high = directory.record.child_count;
+  if (name.starts_with('.')) {
+    // Such names are the first of nearly every directory. Steps that double from there look at few blocks of
+    // a large one; halving would look at some all over it, each read and verified at its first use.
+    for (std::uint64_t position = 0; position < high; position = 2 * position + 1) {
+      if (order_at(position) >= 0)
+        high = position + 1;
+      else
+        low = position + 1;
+    }
+  }
   while (low < high) {
-    std::uint32_t middle = low + (high - low) / 2;
-    int order = read_name(shard, directory.record.child_first + middle).compare(name);
-    if (order == 0) return child(directory, middle);
+    std::uint64_t middle = low + (high - low) / 2;
+    int order = order_at(middle);
+    if (order == 0) return child(directory, static_cast<std::uint32_t>(middle));
     if (order < 0)
       low = middle + 1;
     else
