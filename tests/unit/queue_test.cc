@@ -5,8 +5,11 @@
 #include "walk/queue.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <time.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -63,6 +66,34 @@ TEST(Queues, AfterATheftTheOldestThatIsLeftGivesUpItsDescriptor) {
   queues.drop_oldest(0, 1);
   EXPECT_EQ(second.borrow(), nullptr);
   EXPECT_EQ(open.load(), 0u);
+}
+
+TEST(Queues, WhatThoseTakenBackLeaveIsFound) {
+  Queues queues(4, 4);
+  Node node;
+  queues.push(3, {&node, 0, 1});
+  queues.set_active(2);
+  Task task;
+  ASSERT_TRUE(queues.next(0, task));
+  EXPECT_EQ(task.node, &node);
+}
+
+TEST(Queues, WhoIsTakenBackSleepsUntilTheEnd) {
+  Queues queues(2, 1);
+  std::atomic<bool> more{true};
+  std::jthread other([&] {
+    Task task;
+    more = queues.next(1, task);
+  });
+  clockid_t clock;
+  ASSERT_EQ(::pthread_getcpuclockid(other.native_handle(), &clock), 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  timespec used;
+  ASSERT_EQ(::clock_gettime(clock, &used), 0);
+  EXPECT_LT(used.tv_sec * 1000 + used.tv_nsec / 1'000'000, 20) << "milliseconds on a processor";
+  queues.close();
+  other.join();
+  EXPECT_FALSE(more);
 }
 
 TEST(Queues, NothingMoreAfterTheEnd) {

@@ -742,11 +742,11 @@ TEST_F(WalkerPlaces, TheLimitOfDescriptorsIsRaisedAndKeptTo) {
 /// The most descriptors of this process that were open when a directory was opened.
 TEST_F(WalkerPlaces, NoMoreDescriptorsAreKeptThanAllowed) {
   for (int i = 0; i < 100; ++i) directory_.make_directory(std::to_string(i) + "/a/b");
-  for (int i = 0; i < 30; ++i) {
-    std::string path = "deep";
-    for (int level = 0; level <= i; ++level) path += "/" + std::to_string(level);
-    directory_.make_directory(path + "/side");
-  }
+  for (std::string path : {"deep", "as deep"})
+    for (int level = 0; level < 30; ++level) {
+      path += "/" + std::to_string(level);
+      directory_.make_directory(path + "/side");
+    }
   for (unsigned allowed : {4u, 10u}) {
     seen_.forget();
     int most = 0;
@@ -760,6 +760,8 @@ TEST_F(WalkerPlaces, NoMoreDescriptorsAreKeptThanAllowed) {
     ASSERT_TRUE(walk(1, allowed));
     EXPECT_LE(most - lowest, static_cast<int>(allowed) + 4);
     EXPECT_EQ(counts_.errors, 0u);
+    EXPECT_EQ(seen_.children.size(), 3 * 100u + 2 * (1 + 2 * 30u));
+    EXPECT_EQ(seen_.vanished, 0u);
   }
 }
 
