@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -285,6 +286,29 @@ TEST_F(WalkerCalls, OpeningIsTriedAgainWithoutNoAtimeAndAfterAnInterruption) {
   ASSERT_TRUE(walk(1));
   EXPECT_EQ(no_atime, (std::vector<bool>{true, true, false}));
   EXPECT_EQ(seen_.children.count("/directory/below"), 1u);
+}
+
+/// The kernel lets root and a directory's owner ask for it; anybody else would be refused, a call for
+/// nothing.
+TEST_F(WalkerCalls, AccessTimesAreLeftAloneWhereThatMayBeAskedFor) {
+  directory_.make_directory("own");
+  directory_.make_directory("foreign");
+  instead::statx = [](int d, const char* p, int f, unsigned m, struct statx* s) {
+    int result = real::statx(d, p, f, m, s);
+    s->stx_uid = std::string(p) == "foreign" ? 1001 : 1000;
+    return result;
+  };
+  for (uid_t user : {0u, 1000u}) {
+    seen_.forget();
+    instead::geteuid = [=] { return user; };
+    std::map<std::string, bool> no_atime;
+    instead::openat = [&](int d, const char* p, int f, unsigned m) {
+      if (d != AT_FDCWD) no_atime[p] = (f & O_NOATIME) != 0;
+      return real::openat(d, p, f, m);
+    };
+    ASSERT_TRUE(walk(1));
+    EXPECT_EQ(no_atime, (std::map<std::string, bool>{{"own", true}, {"foreign", user == 0}})) << user;
+  }
 }
 
 TEST_F(WalkerCalls, NothingIsOpenedThatCouldBlockOrLeadElsewhere) {
