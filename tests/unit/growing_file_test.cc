@@ -92,7 +92,8 @@ TEST_P(GrowingFileTest, AFullFileIsAnErrorNotAFault) {
   std::signal(SIGXFSZ, handler);
 }
 
-// A store into a page that has no room on the disk is a signal; a mapped window has all of its room from the start.
+// A store into a page that has no room on the disk is a signal; a mapped window has all of its room from the
+// start.
 TEST(GrowingFileRoom, IsTakenBeforeItIsWritten) {
   test::TemporaryDirectory directory;
   const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
