@@ -765,6 +765,30 @@ TEST_F(WalkerPlaces, NoMoreDescriptorsAreKeptThanAllowed) {
   }
 }
 
+/// With so few descriptors those of the directories that others take from have been given up.
+TEST_F(WalkerPlaces, WhatIsTakenFromOthersIsLookedForInTheRightPlace) {
+  std::size_t expected = 0;
+  for (std::string path : {"one", "two", "three", "four", "five", "six"}) {
+    ++expected;
+    for (int level = 0; level < 12; ++level) {
+      path += "/" + std::to_string(level);
+      for (const char* side : {"/a/b", "/c/d", "/e/f"}) directory_.make_directory(path + side);
+      expected += 7;
+    }
+  }
+  instead::openat = [](int d, const char* p, int f, unsigned m) {
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+    return real::openat(d, p, f, m);
+  };
+  for (int round = 0; round < 10; ++round) {
+    seen_.forget();
+    ASSERT_TRUE(walk(4, 16));
+    ASSERT_EQ(seen_.children.size(), expected);
+    ASSERT_EQ(seen_.vanished, 0u);
+    for (const auto& [path, outcome] : seen_.outcomes) ASSERT_EQ(outcome.listed, Listed::whole) << path;
+  }
+}
+
 TEST_F(WalkerPlaces, WhereTheLimitCannotBeRaisedItIsKeptTo) {
   std::string path = "deep";
   for (int level = 0; level < 60; ++level) {
