@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "support/recorded_walk.h"
@@ -177,6 +178,17 @@ TEST_F(WalkerStuck, WhileAnEntryIsLookedAt) {
     EXPECT_EQ(child(name).stat_error, looked_at ? 0 : ETIMEDOUT) << name;
   }
   expect_the_rest();
+}
+
+TEST_F(WalkerStuck, AndWhatIsLeftOfItFindsNoRoom) {
+  instead::statx = [](int d, const char* p, int f, unsigned m, struct statx* s) {
+    if (std::string(p) == "2") never_answer();
+    return real::statx(d, p, f, m, s);
+  };
+  // After the root's three names and that of `a`.
+  EXPECT_THROW(RecordedWalk::walk(1, 0, 5), std::system_error);
+  EXPECT_EQ(seen_.children.count("/stuck"), 1u);
+  EXPECT_EQ(seen_.outcomes.count("/stuck"), 0u);
 }
 
 TEST_F(WalkerStuck, WhileALinkIsRead) {
