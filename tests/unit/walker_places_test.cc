@@ -659,6 +659,39 @@ TEST_F(WalkerLarge, NoRoomInTheMiddleEndsTheDirectory) {
   EXPECT_EQ(seen_.children.size(), 7000u);
 }
 
+/// The entries of another directory, which may have taken its place, are none of the walk's business.
+TEST_F(WalkerPlaces, NothingIsLookedAtAheadInADirectoryNotKnownToBeTheOneThatWasListed) {
+  directory_.make_directory("large");
+  for (unsigned i = 0; i < 9500; ++i) directory_.write_file("large/name" + std::to_string(i), "");
+  struct stat large;
+  ASSERT_EQ(::stat(directory_.path("large").c_str(), &large), 0);
+  for (bool names_itself : {true, false})
+    for (bool verified : {true, false}) {
+      seen_.forget();
+      options_.one_file_system = verified;  // then it is looked at once it is open
+      std::atomic<unsigned> looked_at{0};
+      unsigned looked_at_ahead = 0;  // when the last of it was listed
+      instead::statx = [&](int d, const char* p, int f, unsigned m, struct statx* s) {
+        if (std::string_view(p).starts_with("name")) ++looked_at;
+        return real::statx(d, p, f, m, s);
+      };
+      instead::getdents64 = [&](int d, void* buffer, std::size_t bytes) -> long {
+        struct stat status;
+        if (::fstat(d, &status) != 0 || status.st_ino != large.st_ino)
+          return real::getdents64(d, buffer, bytes);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        looked_at_ahead = looked_at;
+        const long got = real::getdents64(d, buffer, bytes);
+        auto* first = static_cast<struct dirent64*>(buffer);
+        if (got > 0 && !names_itself && std::string_view(first->d_name) == ".") ++first->d_ino;
+        return got;
+      };
+      ASSERT_TRUE(walk(2));
+      EXPECT_EQ(looked_at, 9500u);
+      EXPECT_EQ(looked_at_ahead > 0, names_itself || verified) << names_itself << verified;
+    }
+}
+
 TEST_F(WalkerPlaces, HelpIsAskedForWhereItIsSlowAndNotOtherwise) {
   for (unsigned i = 0; i < 400; ++i) directory_.write_file("name" + std::to_string(i), "");
   std::mutex mutex;
