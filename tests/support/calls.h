@@ -76,6 +76,7 @@ PWALK_TEST_CALL(ssize_t, flistxattr, (int d, char* b, size_t n), (d, b, n))
 PWALK_TEST_CALL(int, fstatfs, (int d, struct statfs* s), (d, s))
 PWALK_TEST_CALL(int, getrlimit, (__rlimit_resource_t r, struct rlimit* l), (r, l))
 PWALK_TEST_CALL(int, setrlimit, (__rlimit_resource_t r, const struct rlimit* l), (r, l))
+PWALK_TEST_CALL(int, getrusage, (__rusage_who_t w, struct rusage* u), (w, u))
 PWALK_TEST_CALL(int, flock, (int d, int o), (d, o))
 PWALK_TEST_CALL(int, fsync, (int d), (d))
 PWALK_TEST_CALL(uid_t, geteuid, (), ())
@@ -165,6 +166,7 @@ inline void answer_nothing() {
   instead::fstatfs = nullptr;
   instead::getrlimit = nullptr;
   instead::setrlimit = nullptr;
+  instead::getrusage = nullptr;
   instead::flock = nullptr;
   instead::fsync = nullptr;
   instead::geteuid = nullptr;

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -879,6 +880,47 @@ TEST_F(WalkerPlaces, WorkersAreAddedWhileTheyWait) {
     EXPECT_NE(workers_changes_[i].workers, workers_changes_[i - 1].workers);
     EXPECT_GT(workers_changes_[i].seconds, workers_changes_[i - 1].seconds);
   }
+}
+
+TEST_F(WalkerPlaces, WorkersAreTakenBackWhenTheProcessorsAreBusy) {
+  constexpr std::size_t chains = 8;
+  constexpr std::size_t levels = 160;
+  for (std::size_t chain = 0; chain < chains; ++chain) {
+    std::string path = std::to_string(chain);
+    for (std::size_t level = 1; level < levels; ++level) path += "/d";
+    directory_.make_directory(path);
+  }
+  std::mutex mutex;
+  std::vector<std::thread::id> threads;  // of each opening
+  std::set<std::thread::id> workers;
+  std::optional<std::chrono::steady_clock::time_point> busy_since;
+  options_.workers_max = chains;
+  instead::openat = [&](int d, const char* p, int f, unsigned m) {
+    if (d != AT_FDCWD) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      std::lock_guard lock(mutex);
+      threads.push_back(std::this_thread::get_id());
+      workers.insert(threads.back());
+      if (workers.size() == chains - 2 && !busy_since) busy_since = std::chrono::steady_clock::now();
+    }
+    return real::openat(d, p, f, m);
+  };
+  instead::getrusage = [&](__rusage_who_t, struct rusage* usage) {
+    *usage = {};
+    std::lock_guard lock(mutex);
+    if (busy_since) {
+      auto busy = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                                        *busy_since);
+      usage->ru_utime = {busy.count() / 1'000'000, busy.count() % 1'000'000};
+    }
+    return 0;
+  };
+  ASSERT_TRUE(walk(1));
+  EXPECT_EQ(seen_.children.size(), chains * levels);
+  EXPECT_GE(workers.size(), chains - 2);
+  EXPECT_EQ(workers_changes_.back().workers, 1u);
+  // Who is taken back leaves what it had in hand to the others, however far down it goes.
+  EXPECT_LE(std::set<std::thread::id>(threads.end() - 50, threads.end()).size(), 2u);
 }
 
 TEST_F(WalkerPlaces, NotMoreWorkersThanDescriptorsCanServe) {
