@@ -187,6 +187,7 @@ TEST_F(WalkerStuck, AndWhatIsLeftOfItFindsNoRoom) {
   };
   // After the root's three names and that of `a`.
   EXPECT_THROW(RecordedWalk::walk(1, 0, 5), std::system_error);
+  EXPECT_GE(stuck_threads.load(std::memory_order_acquire), 1u);
   EXPECT_EQ(seen_.children.count("/stuck"), 1u);
   EXPECT_EQ(seen_.outcomes.count("/stuck"), 0u);
 }
