@@ -6,7 +6,6 @@
 
 #include <string>
 #include <tuple>
-#include <vector>
 
 #include "../support/sample_snapshot.h"
 #include "../support/temporary_directory.h"
@@ -53,41 +52,6 @@ TEST_F(ChildrenTest, EndAtTheEnd) {
     EXPECT_TRUE(children.at_end());
     EXPECT_THROW(children.next(), FormatError);
   }
-}
-
-/// Names before, at and behind a dot, as many of each as the way to them may depend on.
-TEST(Find, EveryNameAndNoOther) {
-  int number = 0;
-  for (int before : {0, 1, 7})
-    for (int hidden : {0, 1, 2, 3, 4, 7, 8, 9, 100})
-      for (int behind : {0, 1, 1000}) {
-        std::vector<test::SampleNode> files;
-        auto add = [&](const std::string& start, int count) {
-          for (int i = 0; i < count; ++i) {
-            std::string digits = std::to_string(10'000 + 2 * i);
-            files.push_back(test::sample_file(start + digits, 100 + files.size(), 1));
-          }
-        };
-        add("!", before);
-        add(".", hidden);
-        add("a", behind);
-        test::TemporaryDirectory directory;
-        std::string path = directory.path("s" + std::to_string(number++));
-        test::write_sample(path, test::sample_directory("", 2, 0755, files), 1);
-        auto snapshot = Snapshot::open(path);
-        Directory root = snapshot->root_directory();
-        ASSERT_EQ(root.record.child_count, files.size());
-        for (const test::SampleNode& file : files) {
-          auto found = snapshot->find(root, file.name);
-          ASSERT_TRUE(found) << file.name;
-          ASSERT_EQ(found->name, file.name);
-          std::string other = file.name;
-          ++other.back();  // each number is even
-          ASSERT_FALSE(snapshot->find(root, other)) << other;
-        }
-        for (const char* name : {"!", ".", "a", "!9", ".9", "a9", " ", "~", ".pwalk"})
-          ASSERT_FALSE(snapshot->find(root, name)) << name;
-      }
 }
 
 }  // namespace

@@ -32,6 +32,19 @@ constexpr unsigned magic_of_tmpfs = 0x01021994;
 
 class WalkerPlaces : public RecordedWalk {
  protected:
+  /// The most descriptors that this process had open, beyond those before, when a directory was opened.
+  int most_open_in_walk(unsigned allowed) {
+    int most = 0;
+    instead::openat = [&](int d, const char* p, int f, unsigned m) {
+      int opened = real::openat(d, p, f, m);
+      most = std::max(most, opened);
+      return opened;
+    };
+    int lowest = ::dup(0);
+    ::close(lowest);
+    EXPECT_TRUE(walk(1, allowed));
+    return most - lowest;
+  }
   WalkerPlaces() {
     // By inode, so that a directory looks the same when it is listed and when it is open.
     instead::statx = [this](int d, const char* p, int f, unsigned m, struct statx* s) {
@@ -773,7 +786,6 @@ TEST_F(WalkerPlaces, TheLimitOfDescriptorsIsRaisedAndKeptTo) {
   }
 }
 
-/// The most descriptors of this process that were open when a directory was opened.
 TEST_F(WalkerPlaces, NoMoreDescriptorsAreKeptThanAllowed) {
   for (int i = 0; i < 100; ++i) directory_.make_directory(std::to_string(i) + "/a/b");
   for (std::string path : {"deep", "as deep"})
@@ -783,16 +795,7 @@ TEST_F(WalkerPlaces, NoMoreDescriptorsAreKeptThanAllowed) {
     }
   for (unsigned allowed : {4u, 10u}) {
     seen_.forget();
-    int most = 0;
-    instead::openat = [&](int d, const char* p, int f, unsigned m) {
-      int opened = real::openat(d, p, f, m);
-      most = std::max(most, opened);
-      return opened;
-    };
-    int lowest = ::dup(0);
-    ::close(lowest);
-    ASSERT_TRUE(walk(1, allowed));
-    EXPECT_LE(most - lowest, static_cast<int>(allowed) + 4);
+    EXPECT_LE(most_open_in_walk(allowed), static_cast<int>(allowed) + 4);
     EXPECT_EQ(counts_.errors, 0u);
     EXPECT_EQ(seen_.children.size(), 3 * 100u + 2 * (1 + 2 * 30u));
     EXPECT_EQ(seen_.vanished, 0u);
@@ -832,7 +835,6 @@ TEST_F(WalkerPlaces, WhereTheLimitCannotBeRaisedItIsKeptTo) {
   auto most_open = [&](int error) {
     seen_.forget();
     rlim_t soft = 32;
-    int most = 0;
     instead::getrlimit = [&](__rlimit_resource_t, struct rlimit* limit) {
       *limit = {soft, 4096};
       return 0;
@@ -842,16 +844,9 @@ TEST_F(WalkerPlaces, WhereTheLimitCannotBeRaisedItIsKeptTo) {
       soft = limit->rlim_cur;
       return 0;
     };
-    instead::openat = [&](int d, const char* p, int f, unsigned m) {
-      int opened = real::openat(d, p, f, m);
-      most = std::max(most, opened);
-      return opened;
-    };
-    int lowest = ::dup(0);
-    ::close(lowest);
-    EXPECT_TRUE(walk(1));
+    int most = most_open_in_walk(0);
     EXPECT_EQ(counts_.errors, 0u);
-    return most - lowest;
+    return most;
   };
   EXPECT_GT(most_open(0), 40) << "a sibling waits at each level";
   EXPECT_LE(most_open(EPERM), 32 - 24 + 4);
