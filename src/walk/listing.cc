@@ -49,9 +49,11 @@ void Listing::clear() noexcept {
   names_bytes_ = 0;
   links_ = 0;
   own_inode_ = 0;
+  parent_inode_ = 0;
 }
 
-int Listing::read(int descriptor, Seat& seat, const std::function<void()>& listed) {
+int Listing::read(int descriptor, Seat& seat, const std::function<void()>& listed,
+                  const std::function<bool()>& ending) {
   clear();
   for (;;) {
     unsigned char* begin = room();
@@ -63,6 +65,7 @@ int Listing::read(int descriptor, Seat& seat, const std::function<void()>& liste
     bool all = take(begin, begin + got) == last_position;
     if (listed && names_.size() >= reported_from) listed();
     if (all) return 0;
+    if (ending && ending()) return ECANCELED;
   }
 }
 
@@ -78,7 +81,10 @@ std::int64_t Listing::take(const unsigned char* begin, const unsigned char* end)
       own_inode_ = dirent->d_ino;
       continue;
     }
-    if (name[0] == '.' && name[1] == '.' && name[2] == '\0') continue;
+    if (name[0] == '.' && name[1] == '.' && name[2] == '\0') {
+      parent_inode_ = dirent->d_ino;
+      continue;
+    }
     auto length = static_cast<std::uint32_t>(std::strlen(name));  // a broken file system's may hold zeros
     // The kernel never gives these; a broken file system must not break a snapshot.
     if (length == 0 || std::memchr(name, '/', length) != nullptr) continue;

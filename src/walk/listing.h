@@ -30,14 +30,18 @@ class Listing {
  public:
   /// Reads all names of the directory open as `descriptor` (`.` and `..` left out); returns 0 or the errno
   /// with which getdents64 failed, names read before it being there. `listed()`, if not empty, is
-  /// called whenever there are more of many names.
-  int read(int descriptor, Seat& seat, const std::function<void()>& listed = {});
+  /// called whenever there are more of many names. Once `ending()` is true, what is left of a long one is not
+  /// read any more: ECANCELED.
+  int read(int descriptor, Seat& seat, const std::function<void()>& listed = {},
+           const std::function<bool()>& ending = {});
   /// Forgets the directory that was read before.
   void clear() noexcept;
 
   ListedNames& names() noexcept { return names_; }
   /// Inode number that the directory itself listed as `.`; 0 where it lists none.
   std::uint64_t own_inode() const noexcept { return own_inode_; }
+  /// Inode number that it listed as `..`; of the root of a file system, its own.
+  std::uint64_t parent_inode() const noexcept { return parent_inode_; }
   std::uint64_t names_bytes() const noexcept { return names_bytes_; }  // terminators included
   std::uint64_t links() const noexcept { return links_; }              // names of what may be a symbolic link
 
@@ -58,6 +62,7 @@ class Listing {
   std::uint64_t names_bytes_ = 0;
   std::uint64_t links_ = 0;
   std::uint64_t own_inode_ = 0;
+  std::uint64_t parent_inode_ = 0;
 };
 
 }  // namespace pwalk::walk

@@ -104,6 +104,7 @@ class Worker {
   void work(Task task);
   void visit(Task task);
   void read_directory(Task task, std::uint32_t depth, Token token);
+  bool is_as_listed() const noexcept;
   void take_listing(int error);
   void hand_over_listing();
   void end_directory(bool room);
@@ -144,8 +145,9 @@ class Worker {
   void opened_one_of(Node* node);
   std::shared_ptr<Handle> climb_to(const Node& node);
   std::shared_ptr<Handle> borrow(Node& node);
+  int open_once(int parent, const char* name, int flags) noexcept;
+  int open_with_patience(int parent, const char* name, int flags) noexcept;
   int open_directory(int parent, const char* name, bool foreign_owner) noexcept;
-  int open_with_patience(int parent, const char* name, bool foreign_owner) noexcept;
 
   void complete(Token token, Node* parent);
   void report_unlisted(Token token, const Outcome& outcome);

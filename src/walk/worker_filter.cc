@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 #include "walk/filter.h"
@@ -39,22 +40,21 @@ void Worker::find_path(Task task) {
   for (auto name = names.rbegin(); name != names.rend(); ++name) (path_ += *name) += '/';
 }
 
-/// Whether the directory says of itself that it holds nothing but a cache. The tag is only opened if it is a
-/// regular file: opening anything else could wait or do something.
+/// Whether the directory says of itself that it holds nothing but a cache. The tag is only opened for reading
+/// if it is a regular file: opening anything else could wait or do something. By its name something else may
+/// have come into its place, so it is opened by what was looked at.
 bool Worker::is_cache(int descriptor) {
   const ListedNames& names = listing_.names();
-  auto tag = std::find_if(names.begin(), names.end(),
-                          [](const Listed64& listed) { return listed.name() == cache_tag_name; });
+  auto listed = std::find_if(names.begin(), names.end(),
+                             [](const Listed64& name) { return name.name() == cache_tag_name; });
+  if (listed == names.end()) return false;
+  Fd tag(open_with_patience(descriptor, listed->dirent->d_name, O_PATH | O_NOFOLLOW));
   struct statx stat;
-  if (tag == names.end() || look_at(descriptor, tag->dirent->d_name, stat) != 0 || !S_ISREG(stat.stx_mode) ||
+  if (!tag || look_at(tag.get(), "", stat) != 0 || !S_ISREG(stat.stx_mode) ||
       stat.stx_size < cache_tag_signature.size())
     return false;
-  int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  auto open = [&](int more) {
-    return seat_.call([&] { return ::openat(descriptor, tag->dirent->d_name, flags | more); });
-  };
-  Fd file(open(O_NOATIME));
-  if (!file && errno == EPERM) file = Fd(open(0));
+  std::string again = "/proc/self/fd/" + std::to_string(tag.get());
+  Fd file(open_with_patience(AT_FDCWD, again.c_str(), O_RDONLY | O_NONBLOCK | O_NOATIME));
   char begin[cache_tag_signature.size()];
   return file &&
          seat_.call([&] { return ::read(file.get(), begin, sizeof begin); }) ==

@@ -38,12 +38,10 @@ bool Worker::is_same_directory(int descriptor, const Identity& opened, const Ide
   return std::find(renumbering.begin(), renumbering.end(), magic) != renumbering.end();
 }
 
-int Worker::open_directory(int parent, const char* name, bool foreign_owner) noexcept {
+int Worker::open_once(int parent, const char* name, int flags) noexcept {
   if (seat_.watched() && (name = keep(name)) == nullptr) return -1;
-  int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  if (!foreign_owner) flags |= O_NOATIME;
   for (;;) {
-    int descriptor = seat_.call([=] { return ::openat(parent, name, flags); });
+    int descriptor = seat_.call([=] { return ::openat(parent, name, flags | O_CLOEXEC); });
     if (descriptor >= 0) return descriptor;
     if (errno == EPERM && (flags & O_NOATIME) != 0) {
       flags &= ~O_NOATIME;
@@ -54,9 +52,9 @@ int Worker::open_directory(int parent, const char* name, bool foreign_owner) noe
 }
 
 /// Descriptors or memory may be short for a moment, because of us or of others: give some up and try again.
-int Worker::open_with_patience(int parent, const char* name, bool foreign_owner) noexcept {
+int Worker::open_with_patience(int parent, const char* name, int flags) noexcept {
   for (unsigned attempt = 0;; ++attempt) {
-    int descriptor = open_directory(parent, name, foreign_owner);
+    int descriptor = open_once(parent, name, flags);
     if (descriptor >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOMEM)) return descriptor;
     int error = errno;
     if (attempt == patience_tries || shared_.ending()) {
@@ -66,6 +64,11 @@ int Worker::open_with_patience(int parent, const char* name, bool foreign_owner)
     shared_.queues.drop_oldest(number_, 8);
     std::this_thread::sleep_for(std::chrono::milliseconds(attempt == 0 ? 0 : 10));
   }
+}
+
+int Worker::open_directory(int parent, const char* name, bool foreign_owner) noexcept {
+  int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK;
+  return open_with_patience(parent, name, foreign_owner ? flags : flags | O_NOATIME);
 }
 
 /// The directory's descriptor: its own, or opened again from its nearest ancestor that has one, each step
@@ -82,7 +85,7 @@ std::shared_ptr<Handle> Worker::reopen(Node* node) {
     return nullptr;
   }
   for (auto at = way.rbegin(); at != way.rend(); ++at) {
-    Fd next(open_with_patience(from->get(), (*at)->parent->name_of((*at)->position), true));
+    Fd next(open_directory(from->get(), (*at)->parent->name_of((*at)->position), true));
     if (!next) return nullptr;
     struct statx stat;
     if (int error = look_at(next.get(), "", stat); error != 0) {
@@ -118,7 +121,7 @@ std::shared_ptr<Handle> Worker::climb_to(const Node& node) {
   if (!last_.handle || last_.depth <= node.depth || last_.depth - node.depth > node.depth) return nullptr;
   Fd at;
   for (std::uint32_t depth = last_.depth; depth > node.depth; --depth) {
-    Fd above(open_with_patience(at ? at.get() : last_.handle->get(), "..", true));
+    Fd above(open_directory(at ? at.get() : last_.handle->get(), "..", true));
     if (!above) return nullptr;
     at = std::move(above);
   }
@@ -142,8 +145,8 @@ Worker::Opened Worker::open_pending(Task task) {
   last_ = {handle_of(task.node), task.node->identity, task.node->depth};
   int descriptor = -1;
   if (last_.handle)
-    descriptor = open_with_patience(last_.handle->get(), task.node->name_of(task.position),
-                                    (subdirectory.flags & pending_foreign_owner) != 0);
+    descriptor = open_directory(last_.handle->get(), task.node->name_of(task.position),
+                                (subdirectory.flags & pending_foreign_owner) != 0);
   if (descriptor >= 0) {
     opened.descriptor = Fd(descriptor);
     if (verified_by_listing(task))

@@ -34,21 +34,33 @@ void Worker::read_directory(Task task, std::uint32_t depth, Token token) {
   std::function<void()> listed;
   if (!seat_.watched() && !shared_.rate_limit.limits())
     listed = [this] {
-      if (opened_.verified || listing_.own_inode() == opened_.identity.inode)
-        ahead_.offer(opened_.descriptor.get(), listing_.names());
+      if (opened_.verified || is_as_listed()) ahead_.offer(opened_.descriptor.get(), listing_.names());
     };
   struct Forget {
     LookAhead& ahead;
     ~Forget() { ahead.forget(); }
   } forget{ahead_};
-  take_listing(listing_.read(opened_.descriptor.get(), seat_, listed));
+  take_listing(listing_.read(opened_.descriptor.get(), seat_, listed, [this] { return shared_.ending(); }));
+}
+
+/// Whether the directory says of itself by its inode number, and of what lies above it, what was expected of
+/// it when its parent was listed. The root of a file system has itself above it, so a mount that has appeared
+/// does not, whatever it is numbered.
+bool Worker::is_as_listed() const noexcept {
+  return listing_.own_inode() == opened_.identity.inode &&
+         listing_.parent_inode() == task_.node->identity.inode;
 }
 
 /// The directory has been listed, until `error` if that is not 0: looks at what was listed.
 void Worker::take_listing(int error) {
   Node* parent = task_.node;
   int descriptor = opened_.descriptor.get();
-  if (!opened_.verified && listing_.own_inode() != opened_.identity.inode) {
+  if (error == ECANCELED && shared_.ending()) {
+    cut_short_ = true;
+    shared_.cut_short.store(true, std::memory_order_relaxed);
+    error = 0;
+  }
+  if (!opened_.verified && !is_as_listed()) {
     if (seat_.closed())
       opened_.outcome = {Listed::failed, NotEntered::none, error, Call::getdents64, {}, {}, false, 0};
     else

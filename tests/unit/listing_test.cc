@@ -95,6 +95,36 @@ TEST(Listing, TellsThatThereAreMoreOnlyWhereThereAreMany) {
   EXPECT_EQ(sizes.back(), 10'000u);
 }
 
+TEST(Listing, EndsInTheMiddleOfALargeDirectoryWhenTold) {
+  test::TemporaryDirectory directory;
+  Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+  constexpr std::size_t count = 10'000;
+  for (std::size_t i = 0; i < count; ++i)
+    ASSERT_EQ(::mknodat(descriptor.get(), std::to_string(i).c_str(), S_IFIFO | 0600, 0), 0);
+  Listing listing;
+  Seat seat(false);
+  unsigned asked = 0;
+  EXPECT_EQ(listing.read(descriptor.get(), seat, {}, [&] { return ++asked == 2; }), ECANCELED);
+  EXPECT_EQ(asked, 2u);
+  EXPECT_GT(listing.names().size(), 1000u);
+  EXPECT_LT(listing.names().size(), count) << "what was listed until then is there";
+}
+
+TEST(Listing, TellsItselfAndWhatIsAbove) {
+  test::TemporaryDirectory directory;
+  directory.make_directory("below");
+  struct stat above;
+  struct stat below;
+  ASSERT_EQ(::stat(directory.path().c_str(), &above), 0);
+  ASSERT_EQ(::stat(directory.path("below").c_str(), &below), 0);
+  Listing listing;
+  Seat seat(false);
+  Fd descriptor = open_at(AT_FDCWD, directory.path("below"), O_RDONLY | O_DIRECTORY);
+  ASSERT_EQ(listing.read(descriptor.get(), seat), 0);
+  EXPECT_EQ(listing.own_inode(), below.st_ino);
+  EXPECT_EQ(listing.parent_inode(), above.st_ino);
+}
+
 TEST(Listing, AnEmptyDirectoryHasNoNames) {
   test::TemporaryDirectory directory;
   Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);

@@ -409,6 +409,18 @@ TEST_F(WalkerCalls, AListingThatIsInterruptedGoesOn) {
   EXPECT_EQ(seen_.children.size(), 1u);
 }
 
+/// A large directory is not listed to its end first, and what was listed of it is marked.
+TEST_F(WalkerCalls, StopsWhileItLists) {
+  for (unsigned i = 0; i < 9500; ++i) directory_.write_file("name" + std::to_string(i), "");
+  std::atomic<unsigned> calls{0};
+  instead::getdents64 = [&](int d, void* buffer, std::size_t bytes) {
+    if (++calls == 2) stop_ = true;
+    return real::getdents64(d, buffer, bytes);
+  };
+  EXPECT_FALSE(walk(1));
+  EXPECT_EQ(calls, 2u);
+}
+
 TEST_F(WalkerCalls, ADirectoryRemovedWhileItIsListedIsVanished) {
   directory_.make_directory("gone");
   fail_listing("gone", ENOENT);

@@ -373,6 +373,28 @@ TEST_F(WalkerPlaces, AMountThatAppearsIsJudgedLikeAnyOther) {
   EXPECT_EQ(outcome("/victim").not_entered, NotEntered::loop);
 }
 
+/// A mounted snapshot numbers its directories as the original did.
+TEST_F(WalkerPlaces, AMountThatAppearsWithTheSameNumberIsLookedAtAsWell) {
+  directory_.make_directory("victim/below");
+  const ino_t victim = inode_of("victim");
+  change_opened("victim", in_mount(other_mount));
+  mounts_ = {mount_line(other_mount, "0:5", "fuse.pwalk-mount")};
+  instead::getdents64 = [=](int d, void* buffer, std::size_t bytes) -> long {
+    const long got = real::getdents64(d, buffer, bytes);
+    struct stat status;
+    if (got > 0 && ::fstat(d, &status) == 0 && status.st_ino == victim)
+      for (long at = 0; at < got;) {
+        auto* dirent = reinterpret_cast<struct dirent64*>(static_cast<char*>(buffer) + at);
+        if (std::string_view(dirent->d_name) == "..") dirent->d_ino = victim;
+        at += dirent->d_reclen;
+      }
+    return got;
+  };
+  ASSERT_TRUE(walk(1));
+  EXPECT_EQ(outcome("/victim").listed, Listed::not_entered);
+  EXPECT_EQ(seen_.children.count("/victim/below"), 0u);
+}
+
 TEST_F(WalkerPlaces, AListedMountPointIsLookedAtWhenItIsOpen) {
   directory_.make_directory("mount/below");
   mounts_ = {mount_line(other_mount, "8:1", "ext4")};
@@ -542,9 +564,10 @@ TEST_F(WalkerCaches, AreToldByTheirTag) {
 
 TEST_F(WalkerCaches, ATagThatIsNoFileIsNotOpened) {
   instead::openat = [](int d, const char* p, int f, unsigned m) {
-    if (d != AT_FDCWD) {
-      EXPECT_STRNE(p, "CACHEDIR.TAG");
+    if (d != AT_FDCWD && std::string_view(p) == "CACHEDIR.TAG") {
+      EXPECT_NE(f & O_PATH, 0);
     }
+    EXPECT_EQ(std::string_view(p).find("/proc/"), std::string_view::npos);
     return real::openat(d, p, f, m);
   };
   elsewhere_.write_file("tag", signature);
@@ -555,22 +578,48 @@ TEST_F(WalkerCaches, ATagThatIsNoFileIsNotOpened) {
   EXPECT_FALSE(is_left_out());
 }
 
+TEST_F(WalkerCaches, WhatTakesTheTagsPlaceIsNotOpened) {
+  directory_.write_file("directory/CACHEDIR.TAG", signature);
+  ASSERT_EQ(::mkfifo(directory_.path("fifo").c_str(), 0600), 0);
+  const std::string tag = directory_.path("directory/CACHEDIR.TAG");
+  const std::string fifo = directory_.path("fifo");
+  instead::openat = [&](int d, const char* p, int f, unsigned m) {
+    const bool is_tag = d != AT_FDCWD && std::string_view(p) == "CACHEDIR.TAG";
+    if (is_tag) {
+      EXPECT_NE(f & O_PATH, 0) << "by its name it may be anything";
+    }
+    int descriptor = real::openat(d, p, f, m);
+    if (is_tag) fs::rename(fifo, tag);
+    return descriptor;
+  };
+  EXPECT_TRUE(is_left_out()) << "what was looked at is a tag";
+}
+
 TEST_F(WalkerCaches, ATagThatCannotBeReadIsNone) {
   directory_.write_file("directory/CACHEDIR.TAG", signature);
-  instead::statx = [](int d, const char* p, int f, unsigned m, struct statx* s) {
-    return std::string(p) == "CACHEDIR.TAG" ? fail_with(EIO) : real::statx(d, p, f, m, s);
+  const ino_t inode = inode_of("directory/CACHEDIR.TAG");
+  instead::statx = [=](int d, const char* p, int f, unsigned m, struct statx* s) {
+    int result = real::statx(d, p, f, m, s);
+    return result == 0 && *p == '\0' && s->stx_ino == inode ? fail_with(EIO) : result;
   };
   EXPECT_FALSE(is_left_out());
   instead::statx = nullptr;
-  for (int error : {EACCES, ENOENT}) {
-    instead::openat = [=](int d, const char* p, int f, unsigned m) {
-      return std::string(p) == "CACHEDIR.TAG" ? fail_with(error) : real::openat(d, p, f, m);
-    };
-    EXPECT_FALSE(is_left_out());
-  }
+  for (int error : {EACCES, ENOENT})
+    for (const char* which : {"CACHEDIR.TAG", "/proc/self/fd/"}) {
+      instead::openat = [=](int d, const char* p, int f, unsigned m) {
+        return std::string_view(p).starts_with(which) ? fail_with(error) : real::openat(d, p, f, m);
+      };
+      EXPECT_FALSE(is_left_out());
+    }
+  instead::openat = [left = 3](int d, const char* p, int f, unsigned m) mutable {
+    return std::string_view(p).starts_with("/proc/self/fd/") && left-- > 0 ? fail_with(EMFILE)
+                                                                           : real::openat(d, p, f, m);
+  };
+  EXPECT_TRUE(is_left_out()) << "descriptors were short for a moment";
   int refused = 0;
   instead::openat = [&](int d, const char* p, int f, unsigned m) {
-    if (std::string(p) != "CACHEDIR.TAG" || (f & O_NOATIME) == 0) return real::openat(d, p, f, m);
+    if (!std::string_view(p).starts_with("/proc/self/fd/") || (f & O_NOATIME) == 0)
+      return real::openat(d, p, f, m);
     ++refused;
     return fail_with(EPERM);
   };
