@@ -76,9 +76,7 @@ int scan(pwalk::scan::Request& request, const pwalk::ScanReport& report) {
     pwalk::print_message(program, "stopped, nothing was published");
     return 128 + orders->stop_signal.load();
   }
-  report.tell(result);
-  if (result.incomplete) return 1;
-  return result.has_errors() && !report.ignore_errors ? 1 : 0;
+  return report.tell(result);
 }
 
 /// The same in a process that this one need not wait for, should it be unable to end.

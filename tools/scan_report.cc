@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <string>
 
 #include "base/text.h"
@@ -85,9 +86,10 @@ void ProgressDisplay::finish() const {
   if (drawn_) write_message(clear_line);
 }
 
-void ScanReport::tell(const scan::Result& result) const {
+void ScanReport::tell_all(const scan::Result& result) const {
   const auto& manifest = result.manifest;
-  if (!quiet) print_message(program, "wrote '" + printable(result.snapshot_path) + "'");
+  if (!quiet || result.latest_refused)
+    print_message(program, "wrote '" + printable(result.snapshot_path) + "'");
   if (result.incomplete)
     print_message(program,
                   "incomplete: the scan ended before it had reached everything; totals are lower bounds");
@@ -99,6 +101,19 @@ void ScanReport::tell(const scan::Result& result) const {
   }
   if (verbose) report_workers(result);
   if (summary_json) report_json(result);
+  if (result.latest_refused) std::rethrow_exception(result.latest_refused);
+}
+
+int ScanReport::tell(const scan::Result& result) const {
+  try {
+    tell_all(result);
+  } catch (const std::exception& refused) {
+    // In two messages, since memory may be what there is none of.
+    print_message(program, "the snapshot is published, but not all is well:");
+    print_message(program, refused.what());
+    return 1;
+  }
+  return !result.incomplete && (result.manifest.totals.errors == 0 || ignore_errors) ? 0 : 1;
 }
 
 }  // namespace pwalk

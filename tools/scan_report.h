@@ -18,9 +18,13 @@ struct ScanReport {
   bool redraw = false;         // the line of progress, on a terminal
   unsigned line_seconds = 0;   // between lines of progress elsewhere; 0: none
 
-  /// Tells what has come of a scan that published, on stderr and (JSON) stdout. std::system_error where
-  /// standard output cannot be written, FormatError or std::system_error where the snapshot cannot be read.
-  void tell(const scan::Result& result) const;
+  /// Tells what has come of a scan that published, on stderr and (JSON) stdout. That something cannot be told
+  /// does not change that it is published.
+  /// Returns the exit status: 0 if all is well, 1 if the snapshot is published and something is not.
+  int tell(const scan::Result& result) const;
+
+ private:
+  void tell_all(const scan::Result& result) const;
 };
 
 /// Shows how far the scan is: redrawn in place on a terminal, a line every so often elsewhere, a line when

@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/stop.h"
 #include "base/text.h"
 #include "scan/ancestors.h"
 #include "scan/gentle.h"
@@ -130,7 +131,7 @@ Destination plain_destination(const std::string& output) {
 
 /// Fills `destination`; a refusal is returned as text.
 std::string store_destination(const Request& request, const snapshot::Manifest& manifest,
-                              Destination& destination) {
+                              const std::atomic<bool>& stop, Destination& destination) {
   std::string name = request.name.empty() ? snapshot::default_snapshot_name(manifest.root) : request.name;
   try {
     destination.store_name = std::make_unique<snapshot::StoreName>(request.store, name);
@@ -145,7 +146,7 @@ std::string store_destination(const Request& request, const snapshot::Manifest& 
            printable(origin->root) + "' on host '" + printable(origin->host) + "', not of '" +
            printable(manifest.root) + "' on '" + printable(manifest.host) + "': choose another name with -n";
   if (origin) destination.last_entries = origin->entries;
-  destination.slot = destination.store_name->take_slot();
+  destination.slot = destination.store_name->take_slot(stop);
   destination.name = destination.store_name->free_time_name(snapshot::time_name(manifest.start));
   destination.parent_path = destination.store_name->path();
   destination.parent = open_at(destination.store_name->directory(), ".", O_RDONLY | O_DIRECTORY);
@@ -275,14 +276,35 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
   if (result.stopped) return;
   manifest.end = now(CLOCK_REALTIME);
   manifest.complete = !result.incomplete;
-  result.manifest = writer.finish(std::move(manifest), request.threads);
-  result.stopped = stop.load() && !request.publish_when_stopped;
-  if (result.stopped) return;
+  const std::atomic<bool>& ending = request.publish_when_stopped ? never_stopped : stop;
+  result.manifest = writer.finish(std::move(manifest), request.threads, ending);
   if (request.mode) partial.open_to(*request.mode);
+  end_if(ending);
+  std::string path = destination.path();
   partial.publish(destination.name);
+  result.snapshot_path.swap(path);  // from here on nothing may fail: it is published
   // What follows `latest` wants all of the tree.
-  if (destination.store_name && !result.incomplete) destination.store_name->update_latest(destination.name);
-  result.snapshot_path = destination.path();
+  if (!destination.store_name || result.incomplete) return;
+  try {
+    destination.store_name->update_latest(destination.name);
+  } catch (const std::exception&) {
+    // The snapshot is whole and has its name: hours of work are not thrown away for a link.
+    result.latest_refused = std::current_exception();
+  }
+}
+
+/// The same, with the snapshot's name in what goes wrong: which of its files it was says little.
+void write_snapshot(const Request& request, Root& root, walk::MountTable& mounts, Destination& destination,
+                    snapshot::Manifest manifest, const std::atomic<bool>& stop, Result& result) {
+  try {
+    publish(request, root, mounts, destination, std::move(manifest), stop, result);
+  } catch (const std::system_error& refused) {
+    std::string what = refused.what();
+    std::string reason = ": " + refused.code().message();
+    if (what.ends_with(reason)) what.resize(what.size() - reason.size());
+    throw std::system_error(refused.code(),
+                            "cannot write the snapshot '" + printable(destination.path()) + "': " + what);
+  }
 }
 
 }  // namespace
@@ -295,23 +317,17 @@ Result run(const Request& request, const std::atomic<bool>& stop) {
   snapshot::Manifest manifest = origin_of(request, root, mounts);
 
   Destination destination;
-  if (request.output) {
-    destination = plain_destination(*request.output);
-  } else {
-    result.refusal = store_destination(request, manifest, destination);
-    if (!result.refusal.empty()) return result;
-  }
-  manifest.slot = destination.slot;
-
   try {
-    publish(request, root, mounts, destination, std::move(manifest), stop, result);
-  } catch (const std::system_error& refused) {
-    // Which of its files it was says little: name the snapshot too.
-    std::string what = refused.what();
-    std::string reason = ": " + refused.code().message();
-    if (what.ends_with(reason)) what.resize(what.size() - reason.size());
-    throw std::system_error(refused.code(),
-                            "cannot write the snapshot '" + printable(destination.path()) + "': " + what);
+    if (request.output) {
+      destination = plain_destination(*request.output);
+    } else {
+      result.refusal = store_destination(request, manifest, stop, destination);
+      if (!result.refusal.empty()) return result;
+    }
+    manifest.slot = destination.slot;
+    write_snapshot(request, root, mounts, destination, std::move(manifest), stop, result);
+  } catch (const Stopped&) {
+    result.stopped = true;
   }
   result.seconds = seconds_between(started, now(CLOCK_MONOTONIC));
   return result;

@@ -43,7 +43,7 @@ void LinkNotes::add(const LinkNote& note) {
 void LinkNotes::spill() {
   if (!file_) {
     static std::atomic<unsigned> serial{0};
-    std::string name = ".links." + std::to_string(serial++);
+    std::string name = link_notes_prefix + std::to_string(serial++);
     file_ = open_at(directory_, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (::unlinkat(directory_, name.c_str(), 0) != 0) throw_errno("cannot unlink '" + name + "'");
   }
@@ -200,13 +200,14 @@ class Climb {
 };
 
 /// Adds each directory's excess to its parent's, children before parents, without recursion.
-void sum_upwards(DirectoryRecords& records) {
+void sum_upwards(DirectoryRecords& records, const std::atomic<bool>& stop) {
   struct Step {
     Place directory;
     std::uint32_t next;
   };
   std::vector<Step> path{{{0, 0}, 0}};
   while (!path.empty()) {
+    end_if(stop);
     Step& step = path.back();
     format::Directory& record = records.record(step.directory);
     if (step.next < record.dir_count) {
@@ -231,7 +232,8 @@ void add_excess(OwnerTotals& owner, const Meeting& group) noexcept {
 
 }  // namespace
 
-OwnerExcess apply_links(std::vector<std::unique_ptr<LinkNotes>>& notes, DirectoryRecords& records) {
+OwnerExcess apply_links(std::vector<std::unique_ptr<LinkNotes>>& notes, DirectoryRecords& records,
+                        const std::atomic<bool>& stop) {
   OwnerExcess excess;
   LinkMerge merge(notes);
   Climb climb(records);
@@ -247,6 +249,7 @@ OwnerExcess apply_links(std::vector<std::unique_ptr<LinkNotes>>& notes, Director
     any = true;
   };
   while (merge.next(note)) {
+    end_if(stop);
     if (names.empty() || !same_inode(largest, note)) {
       finish_inode();
       names.clear();
@@ -261,7 +264,7 @@ OwnerExcess apply_links(std::vector<std::unique_ptr<LinkNotes>>& notes, Director
                      note.disk_bytes});
   }
   finish_inode();
-  if (any) sum_upwards(records);
+  if (any) sum_upwards(records, stop);
   return excess;
 }
 

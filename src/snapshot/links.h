@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/stop.h"
 #include "snapshot/manifest.h"
 #include "snapshot/snapshot.h"
 
@@ -32,6 +33,9 @@ struct LinkNote {
   std::uint64_t disk_bytes;
 };
 static_assert(sizeof(LinkNote) == 48);
+
+/// How the files begin that notes go to; they lose their names at once.
+inline constexpr char link_notes_prefix[] = ".links.";
 
 /// One worker's notes.
 class LinkNotes {
@@ -70,7 +74,8 @@ struct OwnerExcess {
 };
 
 /// Fills excess_inodes, excess_apparent and excess_disk of every directory record (zero before). `notes` are
-/// used up.
-OwnerExcess apply_links(std::vector<std::unique_ptr<LinkNotes>>& notes, DirectoryRecords& records);
+/// used up. Throws Stopped soon after `stop` has become true.
+OwnerExcess apply_links(std::vector<std::unique_ptr<LinkNotes>>& notes, DirectoryRecords& records,
+                        const std::atomic<bool>& stop = never_stopped);
 
 }  // namespace pwalk::snapshot

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -17,6 +18,8 @@
 #include "base/file.h"
 #include "base/list.h"
 #include "base/text.h"
+#include "snapshot/format.h"
+#include "snapshot/links.h"
 #include "snapshot/manifest.h"
 
 namespace pwalk::snapshot {
@@ -25,6 +28,34 @@ namespace {
 
 constexpr int attempts_max = 1000;  // to make a directory that no collector takes before it is locked
 constexpr std::chrono::milliseconds time_to_lock{10};  // what was just made, before it is taken for dead
+
+/// Whether a file of this name belongs to a snapshot that is being written.
+bool is_of_a_snapshot(std::string_view name) {
+  if (name == format::manifest_name || name.starts_with(link_notes_prefix)) return true;
+  constexpr std::size_t digits = 8;
+  std::optional<std::uint64_t> shard = parse_unsigned(name.substr(0, digits));
+  if (!shard || name.size() <= digits) return false;
+  for (std::uint32_t array = 1; array < format::array_kinds; ++array)
+    if (name == array_file_name(static_cast<std::uint32_t>(*shard), array)) return true;
+  return false;
+}
+
+/// Whether the directory is one that this user's scans may have left. Others may be able to give any of the
+/// user's directories the name of a partial snapshot.
+bool may_be_collected(int directory, const std::vector<std::string>& names) {
+  struct stat status;
+  return ::fstat(directory, &status) == 0 && status.st_uid == ::geteuid() &&
+         std::all_of(names.begin(), names.end(), is_of_a_snapshot);
+}
+
+/// Removes the directory that is open as `directory`, and the files in it: not what has its name by now.
+void remove_files(int parent, int directory, const std::string& name) {
+  for (const std::string& file : list_directory(directory))
+    if (::unlinkat(directory, file.c_str(), 0) != 0 && errno != ENOENT)
+      throw_errno("cannot remove '" + printable(file) + "'");
+  if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+    throw_errno("cannot remove '" + printable(name) + "'");
+}
 
 }  // namespace
 
@@ -53,14 +84,14 @@ PartialSnapshot::PartialSnapshot(int parent, std::string parent_path,
       if (refused.code().value() == ENOENT && attempt < attempts_max) continue;
       throw;
     }
-    // Where there are no such locks, nothing is collected either. Where a collector holds it, it is about to
-    // remove the directory: it keeps the lock until that is done.
-    while (::flock(directory_.get(), LOCK_EX) != 0 && errno == EINTR) {
-    }
     struct stat opened;
     struct stat named;
-    if (::fchmod(directory_.get(), 0700) != 0 || ::fstat(directory_.get(), &opened) != 0)
-      throw_errno("cannot use the new directory in '" + printable(parent_path_) + "'");
+    if (int error = lock();
+        error != 0 || ::fchmod(directory_.get(), 0700) != 0 || ::fstat(directory_.get(), &opened) != 0) {
+      if (error == 0) error = errno;
+      ::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
+      throw_errno(error, "cannot use the new directory in '" + printable(parent_path_) + "'");
+    }
     device_ = opened.st_dev;
     inode_ = opened.st_ino;
     if (::fstatat(parent_.get(), name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == inode_)
@@ -72,10 +103,21 @@ PartialSnapshot::PartialSnapshot(int parent, std::string parent_path,
   }
 }
 
+/// Locks the new directory; an errno where that fails. Where a collector holds it, it is about to remove the
+/// directory: it keeps the lock until that is done.
+int PartialSnapshot::lock() noexcept {
+  while (::flock(directory_.get(), LOCK_EX) != 0) {
+    // Where there are no such locks, nothing is collected either.
+    if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL || errno == ENOLCK) return 0;
+    if (errno != EINTR) return errno;
+  }
+  return 0;
+}
+
 PartialSnapshot::~PartialSnapshot() {
   if (published_) return;
   try {
-    remove_tree(parent_.get(), name_);
+    remove_files(parent_.get(), directory_.get(), name_);
   } catch (const std::exception&) {
     // Its lock goes with this process: the next scan collects it.
   }
@@ -118,13 +160,15 @@ void collect_partials(int parent) {
       Fd directory = open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
       auto locked = [&] { return ::flock(directory.get(), LOCK_EX | LOCK_NB) == 0; };
       if (!locked()) continue;
+      std::vector<std::string> names = list_directory(directory.get());
+      if (!may_be_collected(directory.get(), names)) continue;
       // Files are made under the lock only, so one that has none may be new, and its maker about to lock it.
-      if (list_directory(directory.get()).empty()) {
+      if (names.empty()) {
         ::flock(directory.get(), LOCK_UN);
         std::this_thread::sleep_for(time_to_lock);
         if (!locked()) continue;
       }
-      remove_tree(parent, name);
+      remove_files(parent, directory.get(), name);
     } catch (const std::system_error&) {
       // Somebody else's, or gone: none of this scan's business.
     }

@@ -38,6 +38,8 @@ class PartialSnapshot {
   void publish(const std::string& name);
 
  private:
+  int lock() noexcept;
+
   Fd parent_;
   std::string parent_path_;
   std::string name_;
@@ -47,8 +49,8 @@ class PartialSnapshot {
   bool published_ = false;
 };
 
-/// Removes partial directories in `parent` whose writer is gone. Where the file system has no locks on
-/// directories, none is.
+/// Removes partial directories in `parent` whose writer is gone: those that belong to this user, hold nothing
+/// but files of a snapshot, and can be locked. Where the file system has no locks on directories, none is.
 void collect_partials(int parent);
 
 }  // namespace pwalk::snapshot

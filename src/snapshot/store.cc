@@ -30,28 +30,39 @@ constexpr char lock_name[] = ".lock";
 constexpr char slot_name[] = ".next-slot";
 constexpr char latest_name[] = "latest";
 constexpr std::uint64_t manifest_limit_bytes = std::uint64_t{1} << 30;
-constexpr int lock_tries = 100;  // × 10 ms: a removal holds it for a moment, a scan for hours
+constexpr int name_tries = 100;    // × 10 ms: a removal holds it for a moment, a scan for hours
+constexpr int slot_tries = 60000;  // × 10 ms: everybody holds it for a moment
 
-/// mkdir that takes an existing directory for success.
-void make_directory(int at, const std::string& name, const std::string& path) {
-  if (::mkdirat(at, name.c_str(), 0700) != 0 && errno != EEXIST)
-    throw_errno("cannot create '" + printable(path) + "'");
+/// mkdir that takes an existing directory for success. A new name is forced to the storage: what a scan says
+/// that it has published must not be gone with the directory around it.
+void make_directory(int at, const std::string& name, mode_t mode, const std::string& path) {
+  if (::mkdirat(at, name.c_str(), mode) != 0) {
+    if (errno != EEXIST) throw_errno("cannot create '" + printable(path) + "'");
+    return;
+  }
+  try {
+    sync_file(open_at(at, name + "/..", O_RDONLY | O_DIRECTORY).get(), path);
+  } catch (const std::system_error& refused) {
+    // Where names may be made but not listed, it cannot be forced either.
+    if (refused.code().value() != EACCES) throw;
+  }
 }
 
 /// Creates a directory and those above it that are missing.
 void make_directories(const std::string& path) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
-    if (::mkdirat(AT_FDCWD, path.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST)
-      throw_errno("cannot create '" + printable(path.substr(0, slash)) + "'");
-  make_directory(AT_FDCWD, path, path);
+    make_directory(AT_FDCWD, path.substr(0, slash), 0755, path.substr(0, slash));
+  make_directory(AT_FDCWD, path, 0700, path);
 }
 
-/// The lock of a store or of a NAME. With LOCK_NB in `operation` it waits a second for it, not for ever.
-Fd take_lock(int directory, int operation, const std::string& path) {
+/// The lock of a store or of a NAME, waited for until it has been held by somebody else at `tries` looks, one
+/// in 10 ms (EWOULDBLOCK). Throws Stopped soon after `stop` has become true.
+Fd take_lock(int directory, int tries, const std::string& path, const std::atomic<bool>& stop) {
   Fd lock = open_at(directory, lock_name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-  for (int attempt = 1; ::flock(lock.get(), operation) != 0;) {
+  for (int attempt = 1; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0;) {
     if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK || attempt++ == lock_tries) throw_errno("cannot lock '" + printable(path) + "'");
+    if (errno != EWOULDBLOCK || attempt++ == tries) throw_errno("cannot lock '" + printable(path) + "'");
+    end_if(stop);
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return lock;
@@ -249,9 +260,9 @@ StoreName::StoreName(const std::string& store_path, const std::string& name, Mis
   struct stat status;
   if (missing == Missing::create && ::stat(store_path.c_str(), &status) != 0) make_directories(store_path);
   store_ = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
-  if (missing == Missing::create) make_directory(store_.get(), name, path_);
+  if (missing == Missing::create) make_directory(store_.get(), name, 0700, path_);
   directory_ = open_at(store_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  lock_ = take_lock(directory_.get(), LOCK_EX | LOCK_NB, path_);
+  lock_ = take_lock(directory_.get(), name_tries, path_, never_stopped);
   collect_partials(directory_.get());
 }
 
@@ -269,8 +280,8 @@ std::optional<StoreName::Origin> StoreName::origin() const {
   return newest;
 }
 
-std::uint32_t StoreName::take_slot() {
-  Fd lock = take_lock(store_.get(), LOCK_EX, path_);
+std::uint32_t StoreName::take_slot(const std::atomic<bool>& stop) {
+  Fd lock = take_lock(store_.get(), slot_tries, path_, stop);
   std::optional<std::uint64_t> next = next_slot(store_.get());
   if (!next || *next >= format::store_slots) {
     // The counter is lost or has gone round: look which slots are free.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/stop.h"
 #include "snapshot/manifest.h"
 
 namespace pwalk::snapshot {
@@ -73,8 +74,10 @@ class StoreName {
   };
   std::optional<Origin> origin() const;
 
-  /// A slot that no snapshot of the store has, not given again before all others have been.
-  std::uint32_t take_slot();
+  /// A slot that no snapshot of the store has, not given again before all others have been. Others may be
+  /// taking theirs: waits for them, ten minutes at most (EWOULDBLOCK). Throws Stopped soon after `stop` is
+  /// true.
+  std::uint32_t take_slot(const std::atomic<bool>& stop = never_stopped);
 
   /// A TIME that is free: `wanted`, or with the suffix -2, -3 …
   std::string free_time_name(const std::string& wanted) const;

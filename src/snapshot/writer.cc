@@ -95,10 +95,11 @@ void SnapshotWriter::in_parallel(std::uint32_t count, unsigned threads, Finish f
   if (failure) std::rethrow_exception(failure);
 }
 
-void SnapshotWriter::finish_shards(Manifest& manifest, unsigned threads) {
+void SnapshotWriter::finish_shards(Manifest& manifest, unsigned threads, const std::atomic<bool>& stop) {
   std::uint32_t shards = shard_count();
   manifest.shards.resize(shards);
   in_parallel(shards, threads, [&](std::uint32_t number) {
+    end_if(stop);
     ShardWriter& shard = *shards_[number];
     auto directories = static_cast<std::uint32_t>(shard.records(format::array_directories));
     for (std::uint32_t index = 0; index < directories; ++index)
@@ -110,8 +111,10 @@ void SnapshotWriter::finish_shards(Manifest& manifest, unsigned threads) {
   for (const Shard& shard : manifest.shards)
     for (const ArrayFile& file : shard.files) files.push_back(file.file_name);
   in_parallel(static_cast<std::uint32_t>(files.size()),
-              threads == 1 ? 1 : std::max(threads, threads_that_wait),
-              [&](std::uint32_t number) { force_file(directory_, files[number]); });
+              threads == 1 ? 1 : std::max(threads, threads_that_wait), [&](std::uint32_t number) {
+                end_if(stop);
+                force_file(directory_, files[number]);
+              });
   std::uint64_t first_entry = 0;
   for (std::uint32_t number = 0; number < shards; ++number) {
     manifest.shards[number].first_entry = first_entry;
@@ -154,16 +157,16 @@ void SnapshotWriter::gather_counts(Manifest& manifest, const OwnerExcess& excess
     }
 }
 
-Manifest SnapshotWriter::finish(Manifest manifest, unsigned threads) {
+Manifest SnapshotWriter::finish(Manifest manifest, unsigned threads, const std::atomic<bool>& stop) {
   manifest.uuid = uuid_;
   OwnerExcess excess;
   if (root_is_directory_) {
     Records records(*this);
-    excess = apply_links(notes_, records);
+    excess = apply_links(notes_, records, stop);
   }
   gather_counts(manifest, excess);
   manifest.totals = root_is_directory_ ? totals_of(record({0, 0})) : root_totals_;
-  finish_shards(manifest, threads);
+  finish_shards(manifest, threads, stop);
   write_file_durably(directory_, format::manifest_name, to_text(manifest));
   sync_file(directory_, "snapshot directory");
   return manifest;

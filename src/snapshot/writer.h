@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/stop.h"
 #include "snapshot/derive.h"
 #include "snapshot/links.h"
 #include "snapshot/owner_sums.h"
@@ -143,8 +144,8 @@ class SnapshotWriter {
 
   /// After all workers have stopped: hard links, hashes, files forced to the storage by `threads` threads,
   /// and the manifest, written last. `manifest` comes with what only the caller knows (origin, options,
-  /// mounts). Returns it completed.
-  Manifest finish(Manifest manifest, unsigned threads);
+  /// mounts). Returns it completed. Throws Stopped soon after `stop` has become true.
+  Manifest finish(Manifest manifest, unsigned threads, const std::atomic<bool>& stop = never_stopped);
 
   std::uint32_t shard_count() const noexcept { return shard_count_.load(std::memory_order_acquire); }
 
@@ -157,7 +158,7 @@ class SnapshotWriter {
   format::Directory& record(Place place) const noexcept { return shard(place.shard).directory(place.index); }
   template <class Finish>
   static void in_parallel(std::uint32_t count, unsigned threads, Finish finish);
-  void finish_shards(Manifest& manifest, unsigned threads);
+  void finish_shards(Manifest& manifest, unsigned threads, const std::atomic<bool>& stop);
   void gather_counts(Manifest& manifest, const OwnerExcess& excess);
 
   int directory_;

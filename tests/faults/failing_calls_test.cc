@@ -203,6 +203,7 @@ class FailingCalls : public testing::Test {
     ASSERT_LE(status, 2) << fault.text() << " (1000 + a signal; 2000: it hangs)\n" << said;
     bool published = fs::exists(snapshot_path());
     if (published) {
+      EXPECT_NE(status, 2) << fault.text() << " and all the same it was published";
       ASSERT_NO_FATAL_FAILURE(expect_whole(fault, status));
     } else {
       EXPECT_EQ(status, 2) << fault.text() << " and nothing was published";
@@ -293,7 +294,8 @@ TEST_P(EachCall, EachErrorIsToldAndHarmless) {
 INSTANTIATE_TEST_SUITE_P(Calls, EachCall,
                          testing::Values("openat", "getdents64", "statx", "readlinkat", "fgetxattr",
                                          "flistxattr", "close", "fallocate", "mmap", "fsync", "rename",
-                                         "pwrite", "ftruncate", "mkdirat", "fstatat", "flock"),
+                                         "pwrite", "ftruncate", "mkdirat", "fstatat", "fstat", "fchmod",
+                                         "flock"),
                          [](const auto& call) { return std::string(call.param); });
 
 TEST_F(FailingCalls, FullDiskAndQuotaAtEachGrowth) {
@@ -315,6 +317,58 @@ TEST_F(FailingCalls, EachAllocationOfAScan) {
   for (unsigned long from : numbers(allocations, 25)) {
     ASSERT_NO_FATAL_FAILURE(expect_harmless({"malloc", ENOMEM, from, 1}));
     ASSERT_NO_FATAL_FAILURE(expect_harmless({"malloc", ENOMEM, from, always}));
+  }
+}
+
+/// In a store there are a lock, a counter and `latest` besides: whatever fails, what has the status of a scan
+/// that published nothing has published nothing, and the other way round.
+TEST_F(FailingCalls, EachErrorInAStore) {
+  const std::string name = directory_.path("store/name");
+  auto scan_into_store = [&](const Fault& fault) {
+    return run(
+        {program_, "-q", "-j", "1", "-S", directory_.path("store"), "-n", "name", directory_.path("tree")},
+        fault);
+  };
+  auto times = [&] {
+    std::set<std::string> found;
+    for (const auto& entry : fs::directory_iterator(name))
+      if (entry.is_directory() && !entry.is_symlink() && entry.path().filename().string()[0] == '2')
+        found.insert(entry.path().filename());
+    return found;
+  };
+  auto attempt = [&](const Fault& fault) {
+    ++tried_;
+    fs::remove_all(directory_.path("store"));
+    ASSERT_EQ(scan_into_store({}), 0);
+    std::string older = *times().begin();
+    int status = scan_into_store(fault);
+    std::string said = read_text(directory_.path("err"));
+    ASSERT_LE(status, 2) << fault.text() << " (1000 + a signal; 2000: it hangs)\n" << said;
+    EXPECT_EQ(times().size(), status == 2 ? 1u : 2u) << fault.text() << ": status " << status << "\n" << said;
+    EXPECT_EQ(status == 0, said.empty()) << fault.text() << "\n" << said;
+    for (const std::string& time : times())
+      EXPECT_TRUE(snapshot::check_snapshot(name + "/" + time).whole()) << fault.text();
+    std::string latest = fs::read_symlink(name + "/latest");
+    EXPECT_TRUE(times().contains(latest)) << fault.text();
+    EXPECT_TRUE(times().contains(older)) << fault.text();
+    if (status == 0) {
+      EXPECT_NE(latest, older) << fault.text();
+    }
+    ASSERT_EQ(scan_into_store({}), 0) << fault.text() << ", and the next scan";
+    EXPECT_EQ(fs::read_symlink(name + "/latest"), *times().rbegin()) << fault.text();
+    EXPECT_FALSE(HasFailure()) << said;
+  };
+  std::size_t turn = 0;
+  for (const char* call : {"symlinkat", "rename", "fsync", "unlinkat", "flock", "mkdirat", "fchmod", "pwrite",
+                           "openat", "close", "fstat", "fstatat"}) {
+    fs::remove_all(directory_.path("store"));
+    ASSERT_EQ(scan_into_store({}), 0);
+    ASSERT_EQ(scan_into_store({call, 0, 0, always}), 0);
+    const std::vector<int> errors = {ENOSPC, EIO, EDQUOT};
+    for (unsigned long from : numbers(counted()))
+      for (int error : everything_ ? errors : std::vector<int>{errors[turn++ % errors.size()]})
+        for (unsigned long longer : {1ul, always})
+          ASSERT_NO_FATAL_FAILURE(attempt({call, error, from, longer}));
   }
 }
 

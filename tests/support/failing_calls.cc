@@ -166,6 +166,7 @@ CALL(void*, mmap64, "mmap", MAP_FAILED, (void* a, size_t n, int p, int f, int d,
 CALL(ssize_t, pwrite64, "pwrite", -1, (int d, const void* b, size_t n, off64_t o), (d, b, n, o))
 CALL(ssize_t, pread64, "pread", -1, (int d, void* b, size_t n, off64_t o), (d, b, n, o))
 CALL(int, ftruncate64, "ftruncate", -1, (int d, off64_t n), (d, n))
+CALL(int, fchmod, "fchmod", -1, (int d, mode_t m), (d, m))
 CALL(int, mkdirat, "mkdirat", -1, (int d, const char* p, mode_t m), (d, p, m))
 CALL(int, unlinkat, "unlinkat", -1, (int d, const char* p, int f), (d, p, f))
 CALL(int, symlinkat, "symlinkat", -1, (const char* t, int d, const char* p), (t, d, p))

@@ -151,9 +151,16 @@ TEST_F(PartialCalls, AnInterruptedLockIsTakenAgain) {
 TEST_F(PartialCalls, OneThatCannotBeUsedIsAnError) {
   instead::fchmod = [](int, mode_t) { return fail_with(EPERM); };
   EXPECT_EQ(error_of_making(), EPERM);
+  EXPECT_TRUE(names().empty());
   instead::fchmod = nullptr;
   instead::fstat = [](int, struct stat*) { return fail_with(ESTALE); };
   EXPECT_EQ(error_of_making(), ESTALE);
+  EXPECT_TRUE(names().empty());
+  instead::fstat = nullptr;
+  // Unlocked, it would be taken for one whose maker is dead.
+  instead::flock = [](int, int) { return fail_with(EIO); };
+  EXPECT_EQ(error_of_making(), EIO);
+  EXPECT_TRUE(names().empty());
 }
 
 TEST_F(PartialCalls, UuidsAreRandomAndOfVersionFour) {
@@ -267,7 +274,7 @@ TEST_F(PartialCalls, OneThatIsLockedWhileItIsLookedAtIsNotCollected) {
 TEST_F(PartialCalls, OneWithFilesIsCollectedAtOnce) {
   const std::string name = partial_prefix + std::string("dead");
   fs::create_directory(directory_.path(name));
-  directory_.write_file(name + "/file", "contents");
+  directory_.write_file(name + "/00000000.names", "contents");
   instead::flock = [&](int d, int o) {
     EXPECT_NE(o, LOCK_UN);
     return real::flock(d, o);
@@ -360,6 +367,43 @@ TEST_F(StoreCalls, ALockIsWaitedForButNotForEver) {
   answer(ENOLCK, 10000);
   EXPECT_EQ(error_of_opening(), ENOLCK);
   EXPECT_EQ(calls, 1) << "there is nothing to wait for";
+}
+
+TEST_F(StoreCalls, WhoWaitsForASlotEndsWhenTold) {
+  StoreName name(store(), "name");
+  Fd others = open_at(AT_FDCWD, store() + "/.lock", O_RDWR | O_CREAT, 0600);
+  ASSERT_EQ(real::flock(others.get(), LOCK_EX), 0);
+  std::atomic<bool> stop{false};
+  int calls = 0;
+  instead::flock = [&](int d, int o) {
+    stop = ++calls == 3;
+    return real::flock(d, o);
+  };
+  EXPECT_THROW(name.take_slot(stop), Stopped);
+  EXPECT_EQ(calls, 3);
+  others = Fd();
+  EXPECT_EQ(name.take_slot(), 0u);
+}
+
+/// What a scan says that it has published must not be gone because the directory around it never was on the
+/// storage.
+TEST_F(StoreCalls, NewDirectoriesAreForcedToTheStorage) {
+  std::vector<std::string> forced;
+  instead::fsync = [&](int descriptor) {
+    forced.push_back(fs::read_symlink("/proc/self/fd/" + std::to_string(descriptor)));
+    return real::fsync(descriptor);
+  };
+  auto relative = [&](const std::string& path) { return directory_.path() + path; };
+  { StoreName(directory_.path("a/store"), "name"); }
+  EXPECT_EQ(forced, (std::vector<std::string>{relative(""), relative("/a"), relative("/a/store")}));
+  forced.clear();
+  { StoreName(directory_.path("a/store"), "other"); }
+  EXPECT_EQ(forced, std::vector<std::string>{relative("/a/store")});
+  forced.clear();
+  { StoreName(directory_.path("a/store"), "name"); }
+  EXPECT_TRUE(forced.empty());
+  instead::fsync = [](int) { return fail_with(EIO); };
+  EXPECT_EQ(error_of([&] { StoreName(directory_.path("a/store"), "third"); }), EIO);
 }
 
 TEST_F(StoreCalls, TheDefaultIsTheUsersOwn) {

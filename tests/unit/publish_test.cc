@@ -77,12 +77,63 @@ TEST_F(PublishTest, CollectsTheDeadOnly) {
   PartialSnapshot living(parent_.get(), directory_.path(), new_uuid());
   std::string dead = std::string(partial_prefix) + "dead";
   std::filesystem::create_directory(directory_.path(dead));
-  directory_.write_file(dead + "/file", "left behind");
+  directory_.write_file(dead + "/00000000.entries", "left behind");
   directory_.write_file("other", "not ours");
   collect_partials(parent_.get());
   std::vector<std::string> left = names();
   EXPECT_EQ(left.size(), 2u);
   EXPECT_FALSE(std::filesystem::exists(directory_.path(dead)));
+}
+
+/// Who may rename in the directory can call anybody's directory a partial snapshot.
+TEST_F(PublishTest, WhatNoScanLeftIsNotCollected) {
+  const std::string prefix = partial_prefix;
+  for (const char* name : {"data", "0000000.entries", "00000000.other", "00000000.entries.bak", "latest"}) {
+    std::string directory = prefix + name;
+    std::filesystem::create_directory(directory_.path(directory));
+    for (const char* ours : {"manifest.json", "00000000.entries", "12345678.attributes", ".links.3"})
+      directory_.write_file(directory + "/" + ours, "");
+    directory_.write_file(directory + "/" + name, "somebody's");
+  }
+  std::filesystem::create_directories(directory_.path(prefix + "deep/below"));
+  std::size_t all = names().size();
+  collect_partials(parent_.get());
+  EXPECT_EQ(names().size(), all);
+  for (const char* name : {"data", "0000000.entries", "00000000.other", "00000000.entries.bak", "latest"})
+    EXPECT_EQ(std::filesystem::remove_all(directory_.path(prefix + name)), 6u)
+        << name << ": with all that was in it";
+  std::filesystem::create_directory(directory_.path(prefix + "dead"));
+  for (const char* ours : {"manifest.json", "00000000.entries", "12345678.attributes", ".links.3"})
+    directory_.write_file(prefix + "dead/" + ours, "");
+  collect_partials(parent_.get());
+  EXPECT_EQ(names(), std::vector<std::string>{prefix + "deep"});
+}
+
+TEST_F(PublishTest, WhatAnotherUserLeftIsNotCollected) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a directory away";
+  std::string dead = std::string(partial_prefix) + "dead";
+  std::filesystem::create_directory(directory_.path(dead));
+  directory_.write_file(dead + "/00000000.entries", "");
+  ASSERT_EQ(::chown(directory_.path(dead).c_str(), 1234, 1234), 0);
+  collect_partials(parent_.get());
+  EXPECT_TRUE(std::filesystem::exists(directory_.path(dead + "/00000000.entries")));
+  ASSERT_EQ(::chown(directory_.path(dead).c_str(), 0, 0), 0);
+  collect_partials(parent_.get());
+  EXPECT_TRUE(names().empty());
+}
+
+TEST_F(PublishTest, WhatHasItsNameByNowIsNotRemoved) {
+  std::string name;
+  {
+    PartialSnapshot partial(parent_.get(), directory_.path(), new_uuid());
+    write_file_durably(partial.directory(), "file", "contents");
+    name = names()[0];
+    std::filesystem::rename(directory_.path(name), directory_.path("moved"));
+    std::filesystem::create_directory(directory_.path(name));
+    directory_.write_file(name + "/precious", "somebody's");
+  }
+  EXPECT_TRUE(std::filesystem::exists(directory_.path(name + "/precious")));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path("moved")));
 }
 
 TEST_F(PublishTest, IsNotCollectedWhileItIsMade) {

@@ -45,7 +45,7 @@ TEST_F(ScanTest, WritesWhereItIsTold) {
   Result result = run(request_, stop_);
   EXPECT_EQ(result.snapshot_path, directory_.path("out"));
   EXPECT_EQ(result.manifest.totals.entries, 3u);
-  EXPECT_FALSE(result.has_errors());
+  EXPECT_EQ(result.manifest.totals.errors, 0u);
   EXPECT_TRUE(snapshot::check_snapshot(directory_.path("out")).whole());
   EXPECT_EQ(snapshot::Snapshot::open(directory_.path("out"))->manifest().root, request_.root);
   EXPECT_EQ(error_of(request_), EEXIST);
