@@ -1,8 +1,8 @@
 #!/bin/bash
 # Proves what a scan leaves that is ended by SIGKILL or SIGTERM before and after any of its system calls, and at
-# random moments: what has a name is whole, the next scan works and collects the partial, and SIGTERM, which
-# ends it within two seconds, leaves nothing partial either. Usage: killed.sh [EVERY [RANDOM]]: at every EVERY-th
-# point, and RANDOM times at any moment.
+# random moments: what has a name is whole, an older snapshot still is, `latest` is one of them, the next scan works
+# and collects the partial, and SIGTERM, which ends it within two seconds, leaves nothing partial either.
+# Usage: killed.sh [EVERY [RANDOM]]: at every EVERY-th point, and RANDOM times at any moment with each signal.
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # functions are called through holds
 . "$(dirname "$0")/../e2e/lib.sh"
@@ -17,16 +17,36 @@ ln -s x "$work/tree/l"
 ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # it cannot work under a tracer
 export ASAN_OPTIONS
 scan_into_store() { "$@" "$scan_program" -q -j 2 -S "$work/store" -n name "$work/tree" 2>"$work/err"; }
+scan_into_store || fail "a scan without a signal" "$work/err"
 stops=$(scan_into_store "$PWALK_SUPPORT/kill_at" 9 0 | tail -n 1)
 [ "${stops:-0}" -gt 100 ] || skip "processes cannot be traced here"
 
-# examine WHAT: after a scan was ended, into an empty store.
+# renew_store: one that has one snapshot, every second time; and otherwise none yet.
+older=
+renew_store() {
+  rm -rf "$work/store"
+  turn=$((turn + 1))
+  older=
+  [ $((turn % 2)) -eq 0 ] || return 0
+  if [ ! -d "$work/with-older" ]; then
+    scan_into_store || fail "a scan without a signal" "$work/err"
+    mv "$work/store" "$work/with-older"
+  fi
+  cp -a "$work/with-older" "$work/store"
+  older=$(readlink "$work/store/name/latest")
+}
+turn=0
+
+# examine WHAT: after a scan was ended, into a renewed store.
 examine() {
-  local snapshot partials
+  local snapshot partials latest
+  latest=$(readlink "$work/store/name/latest")
+  if [ -n "$older" ] && [ ! -d "$work/store/name/$older" ]; then say "$1: the older one is gone" >>"$work/wrong"; fi
+  if [ -n "$older$latest" ] && [ ! -d "$work/store/name/$latest" ]; then say "$1: latest is '$latest'" >>"$work/wrong"; fi
   for snapshot in "$work/store/name"/2*; do
     [ -e "$snapshot" ] || continue
     "$check_program" -q "$snapshot" 2>"$work/err" || { cp "$work/err" "$work/wrong" && say "$1: not whole" >>"$work/wrong"; }
-    named=$((named + 1))
+    [ "$snapshot" = "$work/store/name/$older" ] || named=$((named + 1))
   done
   partials=$(find "$work/store" -name '.pwalk-partial-*' 2>/dev/null | wc -l)
   left=$((left + partials))
@@ -42,7 +62,7 @@ for signal in 9 15; do
   points=0
   : >"$work/wrong"
   for number in $(seq 1 "$every" $((stops + 20))); do
-    rm -rf "$work/store"
+    renew_store
     began=$(date +%s%N)
     status=0
     scan_into_store "$PWALK_SUPPORT/kill_at" "$signal" "$number" >"$work/stops" || status=$?
@@ -64,15 +84,29 @@ for signal in 9 15; do
   [ "$signal" -ne 9 ] || holds "signal 9: partials were left, and collected" [ "$left" -gt 0 ]
 done
 
-: >"$work/wrong"
-named=0
-left=0
+# A larger tree, so that there is time: each moment of a scan of it is as likely as any other.
 "$PWALK_SUPPORT/oddities" --seed 5 --wide 3000 --levels 50 "$work/tree/odd" >/dev/null
-for _ in $(seq "$random"); do
-  rm -rf "$work/store"
-  scan_into_store timeout -s KILL "0.0$((RANDOM % 90 + 10))"
-  examine "at random"
-done 2>/dev/null
-say "      $random times at random: $named had published, $left partials left"
-if [ ! -s "$work/wrong" ]; then ok "at random: what has a name is whole, the next scan works"; else fail "at random" "$work/wrong"; fi
+rm -rf "$work/store" "$work/with-older"
+began=$(date +%s%N)
+scan_into_store || fail "a scan without a signal" "$work/err"
+lasts=$((($(date +%s%N) - began) / 1000)) # µs
+for signal in KILL TERM; do
+  : >"$work/wrong"
+  named=0
+  left=0
+  ended=0
+  for _ in $(seq "$random"); do
+    renew_store
+    status=0
+    scan_into_store timeout --foreground -s "$signal" "$(awk "BEGIN { printf \"%.6f\", $lasts * ($RANDOM + 1) / 32768 / 1e6 }")" || status=$?
+    [ "$status" -eq 0 ] || ended=$((ended + 1))
+    if [ "$signal" = TERM ] && grep -q 'nothing was published' "$work/err" && [ -n "$(find "$work/store" -name '.pwalk-partial-*')" ]; then
+      say "SIGTERM left something" >>"$work/wrong"
+    fi
+    examine "SIG$signal at random"
+  done 2>/dev/null
+  say "      SIG$signal $random times at random within $((lasts / 1000)) ms: $ended ended, $named had published, $left partials left"
+  if [ ! -s "$work/wrong" ]; then ok "SIG$signal at random: what has a name is whole, the next scan works"; else fail "SIG$signal at random" "$work/wrong"; fi
+  holds "SIG$signal at random: most of them ended a scan" [ $((2 * ended)) -ge "$random" ]
+done
 finish
