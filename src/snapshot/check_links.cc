@@ -110,10 +110,11 @@ void add(OwnerTotals& owner, const Excess& excess) noexcept {
 }
 
 /// The link whose owner the excess counts for: the one of the greatest apparent size, of these the one in the
-/// lowest directory place.
+/// lowest directory place, and of these the one of the lowest owner and group.
 const Link& leading(const Link* begin, const Link* end) noexcept {
   return *std::min_element(begin, end, [](const Link& a, const Link& b) {
-    return std::tie(b.apparent_bytes, a.directory) < std::tie(a.apparent_bytes, b.directory);
+    return std::tie(b.apparent_bytes, a.directory, a.uid, a.gid) <
+           std::tie(a.apparent_bytes, b.directory, b.uid, b.gid);
   });
 }
 

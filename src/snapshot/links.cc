@@ -19,7 +19,8 @@ namespace {
 constexpr std::size_t merge_buffer_notes = 128;
 
 auto key(const LinkNote& note) noexcept {
-  return std::tie(note.device_index, note.inode, note.directory_shard, note.directory_index);
+  return std::tie(note.device_index, note.inode, note.directory_shard, note.directory_index, note.uid,
+                  note.gid);
 }
 
 bool before(const LinkNote& a, const LinkNote& b) noexcept {
