@@ -297,7 +297,12 @@ void PrintfFormat::append_padded(const Item& item, const PrintfLine& line, std::
   }
   std::size_t start = out.size();
   append_item(item, line, out);
-  if (out.size() - start > item.precision) out.resize(start + item.precision);
+  if (out.size() - start > item.precision) {
+    std::size_t end = start + item.precision;
+    // A terminal gets no part of a character.
+    while (for_terminal_ && end > start && (static_cast<unsigned char>(out[end]) & 0xc0) == 0x80) --end;
+    out.resize(end);
+  }
   std::size_t written = out.size() - start;
   if (written < item.width) out.insert(item.left ? out.size() : start, item.width - written, ' ');
 }

@@ -205,6 +205,15 @@ TEST(PrintfFormat, NamesAreRawInAPipeAndEscapedOnATerminal) {
             "a\\x1b[1m\\n\\xff dir/a\\x1b[1m\\n\\xff t\\x07 /root/dir\n");
 }
 
+TEST(PrintfFormat, ATerminalGetsNoPartOfACharacter) {
+  snapshot::Entry entry = regular_file();
+  entry.name = "a\u20acb";
+  EXPECT_EQ(printed("%.3f|%.4f|%.1f|%.0f", entry, true), "a|a\u20ac|a|");
+  EXPECT_EQ(printed("%.3f", entry), "a\xe2\x82") << "a pipe gets the bytes that were asked for";
+  entry.name = "\u20ac";
+  EXPECT_EQ(printed("%.2f|%5.2f|", entry, true), "|     |");
+}
+
 TEST(PrintfFormat, KnowsWhatNeedsAStat) {
   for (const char* format : {"", "%y", "%i", "%p%P%f%h", "%d", "%%"})
     EXPECT_FALSE(PrintfFormat(format, manifest_with_device(), false).needs_stat()) << format;
