@@ -1,8 +1,9 @@
 #!/bin/bash
 # Proves what a scan does that fills its disk, at each point at which that can happen, on tmpfs, ext4, xfs, btrfs
 # and ext2, which has no fallocate, and what it does that reaches a quota (of a btrfs subvolume): status 2 and a message,
-# no signal, nothing left behind, and the snapshot that was there before is whole. Room grows from none, STEP KiB
-# at a time, until the scan succeeds. Usage: disk_full.sh [STEP [TYPE]...].
+# no signal, nothing left behind, and the snapshot that was there before is whole. Into a store as well, where what is
+# not whole has no name, and where what fitted stays should `latest` not fit. Room grows from none, STEP KiB at a time,
+# until the scan succeeds. Usage: disk_full.sh [STEP [TYPE]...].
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # functions are called through holds
 . "$(dirname "$0")/../e2e/lib.sh"
@@ -47,6 +48,27 @@ give_room() {
   [ "$1" -eq 0 ] || truncate -s "-${step}K" "$disk/ballast"
   [ "$type" = tmpfs ] || sync -f "$disk"
 }
+# named: the snapshots that have a name in the store.
+named() { ls -d "$disk/new/store/name"/2* 2>/dev/null; }
+# into_store ROOM: once nothing has a name there, status 2; with a name, 0 or 1.
+into_store() {
+  local snapshot
+  run "$scan_program" -q -j 2 -S "$disk/new/store" -n name "$work/tree"
+  snapshot=$(named)
+  case $status in
+    2)
+      [ -z "$snapshot" ] || say "$1 KiB: status 2, and published" >>"$work/wrong"
+      grep -qF "$refusal" "$work/err" || cat "$work/err" >>"$work/wrong"
+      ;;
+    0 | 1)
+      "$check_program" -q "$snapshot" 2>>"$work/wrong" || say "$1 KiB: status $status" >>"$work/wrong"
+      [ "$status" -eq 1 ] || [ -d "$disk/new/store/name/latest" ] || say "$1 KiB: no latest" >>"$work/wrong"
+      ;;
+    *) say "$1 KiB, store: status $status" | cat - "$work/err" >>"$work/wrong" ;;
+  esac
+  [ -z "$(find "$disk/new/store" -name '.pwalk-partial-*' 2>/dev/null)" ] || say "$1 KiB: a partial is left" >>"$work/wrong"
+  rm -rf "$disk/new/store"
+}
 
 for type in "${types[@]}"; do
   disk=$work/$type
@@ -68,6 +90,7 @@ for type in "${types[@]}"; do
   messages=
   for room in $(seq 0 "$step" 20000); do
     give_room "$room"
+    into_store "$room"
     run "$scan_program" -q -j 2 -o "$disk/new/s" "$work/tree"
     [ "$status" -ne 0 ] || break
     refused=$((refused + 1))
@@ -79,6 +102,7 @@ for type in "${types[@]}"; do
   done
   say "      $type: refused $refused times, then $room KiB were enough"
   printf '%s' "$messages" | sort | uniq -c | sort -rn | head -n 12
+  into_store "$room"
   if [ ! -s "$work/wrong" ]; then ok "$type: each time status 2, told, nothing left"; else fail "$type" "$work/wrong"; fi
   holds "$type: there were such times" [ "$refused" -gt 2 ]
   run "$check_program" -q "$disk/older"

@@ -50,6 +50,13 @@ mount_disk() {
   return "$result"
 }
 
+# The last call of who was writing meanwhile may still have a file open.
+unmount_disk() {
+  wait_for 20 umount "$disk" && return 0
+  fail "$disk cannot be unmounted"
+  umount -l "$disk"
+}
+
 write_and_flush() {
   while :; do for n in 1 2 3; do echo "$n" >"$disk/other.$n" && sync "$disk/other.$n"; done; done 2>/dev/null
 }
@@ -82,7 +89,7 @@ record() {
     echo mark >"$log/control"
     if [ -n "$writer" ]; then { kill "$writer" && wait "$writer"; } 2>/dev/null; fi
     cat "$log/control" >"$work/positions"
-    umount "$disk"
+    unmount_disk
     mapfile -t marks < <(sed -n 's/^mark //p' "$work/positions")
     first=${marks[0]} second=${marks[1]}
     mapfile -t flushes < <(sed -n 's/^flush //p' "$work/positions" | awk -v first="$first" '$1 >= first')
@@ -91,7 +98,8 @@ record() {
   return "$recorded"
 }
 end_log() {
-  timeout 10 umount "$log" || timeout 10 umount -l "$log"
+  # The loop device goes a moment after its mount.
+  wait_for 10 timeout 10 umount "$log" || { fail "$log cannot be unmounted" && kill "$logger"; }
   wait "$logger" 2>/dev/null
 }
 
@@ -115,7 +123,7 @@ look() {
   [ "$whole" -ge 1 ] || say "$what: the older one is gone" >>"$work/wrong"
   "$check_program" -q "$disk/store/name/latest" >/dev/null 2>"$work/err" || say "$what: latest: $(head -n 1 "$work/err")" >>"$work/wrong"
   [ $((states % 10)) -ne 0 ] || scan_again "$what"
-  umount "$disk"
+  unmount_disk
 }
 # A scan after the power loss works, clears away what the other left, and takes a slot that nobody has.
 scan_again() {
@@ -133,7 +141,8 @@ for type in "${types[@]}"; do
   fi
   states=0
   : >"$work/wrong"
-  for position in $(some "$(usually 12 4)" "${flushes[@]}") "$second"; do look "$position" 0; done
+  # At $first: what was published into a store that there was not before.
+  for position in "$first" $(some "$(usually 12 4)" "${flushes[@]}") "$second"; do look "$position" 0; done
   at_flushes=$states
   for ((number = 1; number <= random; number++)); do
     look "$((first + (RANDOM * 32768 + RANDOM) % (second - first + 1)))" "$number"
