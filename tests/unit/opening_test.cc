@@ -2,13 +2,20 @@
 // counted by the kernel: bytes of read(2) and its like, and pages of the mapped files that were touched. How
 // long it takes is for tests/bench/parts (open_snapshot) to tell.
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
 #include "base/text.h"
+#include "snapshot/format.h"
+#include "snapshot/in_use.h"
 #include "snapshot/snapshot.h"
 #include "support/everything.h"
 #include "support/sample_snapshot.h"
@@ -80,6 +87,49 @@ TEST(Opening, ReadsALittleOfEachShard) {
       test::everything_in(*snapshot);
       EXPECT_GT(mapped_kib(path), 0u) << "the mappings are not seen";
     }
+}
+
+/// The hash of a block is believed only once the block of the table that holds it has its own.
+TEST(Opening, BelievesNoHashThatWasChangedWithItsBlock) {
+  test::TemporaryDirectory directory(test::memory_directory());
+  const std::string path = directory.path("snapshot");
+  test::write_sample(path, tree(2, 3), 1);
+  Fd opened = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+  std::string bytes = read_file(opened.get(), "00000000.names", 1 << 20);
+  // One block of names, one hash of it, and one of the block that holds the hash.
+  const std::size_t table = bytes.size() - 16;
+  const std::size_t end = bytes.find_last_not_of('\0', table - 1) + 1;
+  std::uint64_t recorded = 0;
+  std::memcpy(&recorded, bytes.data() + table, sizeof recorded);
+  std::size_t length = end - format::records_offset;
+  // Names end in a zero, and the block in padding that has no part in its hash.
+  while (hash64(bytes.data() + format::records_offset, length) != recorded)
+    ASSERT_LT(format::records_offset + ++length, table);
+  bytes[bytes.find("directory 1")] = 'D';
+  std::uint64_t made_right = hash64(bytes.data() + format::records_offset, length);
+  std::memcpy(bytes.data() + table, &made_right, sizeof made_right);
+  directory.write_file("snapshot/00000000.names", bytes);
+  auto snapshot = snapshot::Snapshot::open(path);
+  try {
+    test::everything_in(*snapshot);
+    ADD_FAILURE() << "a name that nobody wrote was believed";
+  } catch (const FormatError& damage) {
+    EXPECT_NE(std::string(damage.what()).find("hash table block 0"), std::string::npos) << damage.what();
+  }
+}
+
+TEST(Opening, MarksItAsInUseForAsLongAsItIsAskedTo) {
+  test::TemporaryDirectory directory;
+  const std::string path = directory.path("snapshot");
+  test::write_sample(path, tree(1, 1), 1);
+  Fd opened = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+  {
+    auto snapshot = snapshot::Snapshot::open(AT_FDCWD, path, snapshot::Hold::while_open);
+    EXPECT_EQ(snapshot::is_in_use(opened.get()), true);
+  }
+  EXPECT_EQ(snapshot::is_in_use(opened.get()), false);
+  auto snapshot = snapshot::Snapshot::open(AT_FDCWD, path, snapshot::Hold::while_opening);
+  EXPECT_EQ(snapshot::is_in_use(opened.get()), false);
 }
 
 }  // namespace
