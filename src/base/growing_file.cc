@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -53,7 +54,7 @@ bool allocate(int descriptor, std::uint64_t offset, std::uint64_t length, const 
 struct GrowingFile::Region {
   boost::interprocess::mapped_region mapped;  // or
   std::unique_ptr<unsigned char[]> memory;
-  std::unique_ptr<FaultGuard> guard;
+  std::optional<FaultGuard> guard;
 };
 
 GrowingFile::GrowingFile(int directory, std::string name, std::uint64_t start_offset,
@@ -114,7 +115,7 @@ void GrowingFile::add_window(int descriptor) {
                   "cannot map '" + name_ + "'");
     }
     address = static_cast<unsigned char*>(region->mapped.get_address());
-    region->guard = std::make_unique<FaultGuard>(address, bytes, &lost_);
+    region->guard.emplace(address, bytes, PROT_READ | PROT_WRITE);
   } else {
     region->memory = std::make_unique<unsigned char[]>(bytes);
     address = region->memory.get();
@@ -138,13 +139,18 @@ void GrowingFile::complete(const std::string& head, std::uint64_t length, const 
   for (std::uint64_t window = 0; window < window_count_; ++window) write_window(file.get(), window, length);
   // Forcing a page that is still mapped asks all processors to forget it, one page at a time: of 4,200 mapped
   // pages that was 70 ms of a scan of two seconds.
-  for (std::uint64_t window = 0; window < window_count_; ++window) regions_[window].reset();
+  bool lost = false;
+  for (std::uint64_t window = 0; window < window_count_; ++window) {
+    const Region* region = regions_[window].get();
+    lost = lost || (region != nullptr && region->guard && region->guard->lost());
+    regions_[window].reset();
+  }
   write_exactly(file.get(), head.data(), head.size(), 0, name_);
   write_exactly(file.get(), tail.data(), tail.size(), start_offset_ + length, name_);
   while (::ftruncate(file.get(), static_cast<off_t>(start_offset_ + length + tail.size())) != 0)
     if (errno != EINTR) throw_errno("cannot set the length of '" + name_ + "'");
   start_write_back(file.get(), 0, 0);
-  if (lost_.load(std::memory_order_relaxed)) throw_errno(EIO, "cannot write '" + name_ + "'");
+  if (lost) throw_errno(EIO, "cannot write '" + name_ + "'");
   if (::close(file.release()) != 0) throw_errno("cannot close '" + name_ + "'");
 }
 

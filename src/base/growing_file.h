@@ -87,7 +87,6 @@ class GrowingFile {
   std::uint64_t grown_ = 0;
   std::uint64_t ready_ = 0;  // of those bytes, the ones whose pages were asked for
   std::uint64_t window_count_ = 0;
-  std::atomic<bool> lost_{false};
   // One pointer a window, never moved: other threads read it while this one grows. Its untouched pages cost
   // nothing.
   std::unique_ptr<unsigned char*[]> windows_;

@@ -3,9 +3,11 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <mutex>
 
 #include "base/error.h"
@@ -16,11 +18,13 @@ namespace pwalk {
 namespace {
 
 // The handler's table: chunks are made on demand and never freed, so that the handler may read it at any
-// moment. A range is published by storing `end` last and withdrawn by storing zero to `end` first.
+// moment. `version` is odd while the slot is in use and another one each time: what was read while it changed
+// is not of the range that the fault is in, since that one stays.
 struct Slot {
+  std::atomic<std::uint64_t> version{0};
   std::atomic<std::uintptr_t> begin{0};
   std::atomic<std::uintptr_t> end{0};
-  std::atomic<std::atomic<bool>*> lost{nullptr};
+  std::atomic<FaultGuard*> guard{nullptr};
 };
 constexpr std::size_t chunk_slots = 256;
 constexpr std::size_t chunk_limit = 256;
@@ -30,23 +34,44 @@ std::array<std::atomic<Chunk*>, chunk_limit> chunks;
 std::atomic<std::size_t> slots_used{0};  // the handler looks no further
 std::mutex slots_mutex;                  // registering and withdrawing
 struct sigaction previous_action;
-std::uintptr_t page_bytes;
 
-void on_bus_error(int number, siginfo_t* info, void* context) {
-  auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
+constexpr std::size_t none = ~std::size_t{0};  // no page has this number
+
+std::size_t page_size() noexcept {
+  static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+/// Without the library, whose call ThreadSanitizer takes for a write, and so for a race with who reads there.
+/// Not reserved: the rest of a file may be more than there is memory.
+bool map_zeros(std::uintptr_t begin, std::size_t length, int protection, int where) noexcept {
+  return ::syscall(SYS_mmap, begin, length, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | where,
+                   -1, 0) == static_cast<long>(begin);
+}
+
+/// The guard of the range that the address is in, or nullptr.
+FaultGuard* guard_of(std::uintptr_t address) noexcept {
   std::size_t used = slots_used.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < used; ++i) {
     Chunk* chunk = chunks[i / chunk_slots].load(std::memory_order_acquire);
     Slot& slot = (*chunk)[i % chunk_slots];
-    std::uintptr_t end = slot.end.load(std::memory_order_acquire);
-    if (end == 0 || address >= end || address < slot.begin.load(std::memory_order_acquire)) continue;
-    slot.lost.load(std::memory_order_acquire)->store(true, std::memory_order_seq_cst);
-    void* page = static_cast<unsigned char*>(info->si_addr) - (address & (page_bytes - 1));
-    if (::mmap(page, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
-        MAP_FAILED)
-      return;
-    break;
+    std::uint64_t version = slot.version.load(std::memory_order_acquire);
+    if (version % 2 == 0 || address < slot.begin.load(std::memory_order_acquire) ||
+        address >= slot.end.load(std::memory_order_acquire))
+      continue;
+    FaultGuard* guard = slot.guard.load(std::memory_order_acquire);
+    if (slot.version.load(std::memory_order_relaxed) == version) return guard;
   }
+  return nullptr;
+}
+
+void on_bus_error(int number, siginfo_t* info, void* context) {
+  auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
+  int error = errno;
+  FaultGuard* guard = guard_of(address);
+  bool answered = guard != nullptr && guard->answer(address);
+  errno = error;
+  if (answered) return;
   // Not ours: whoever was asked before answers, by default with the end of the process.
   if ((previous_action.sa_flags & SA_SIGINFO) != 0 && previous_action.sa_sigaction != nullptr) {
     previous_action.sa_sigaction(number, info, context);
@@ -58,7 +83,6 @@ void on_bus_error(int number, siginfo_t* info, void* context) {
 
 void install_handler() {
   static const bool installed = [] {
-    page_bytes = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
     struct sigaction action = {};
     action.sa_sigaction = on_bus_error;
     action.sa_flags = SA_SIGINFO | SA_NODEFER;
@@ -69,8 +93,7 @@ void install_handler() {
   static_cast<void>(installed);
 }
 
-std::size_t register_slot(std::uintptr_t begin, std::uintptr_t end, std::atomic<bool>* lost) {
-  install_handler();
+std::size_t register_slot(std::uintptr_t begin, std::uintptr_t end, FaultGuard* guard) {
   std::lock_guard lock(slots_mutex);
   for (std::size_t i = 0; i < chunk_slots * chunk_limit; ++i) {
     Chunk* chunk = chunks[i / chunk_slots].load(std::memory_order_relaxed);
@@ -79,10 +102,12 @@ std::size_t register_slot(std::uintptr_t begin, std::uintptr_t end, std::atomic<
       chunks[i / chunk_slots].store(chunk, std::memory_order_release);
     }
     Slot& slot = (*chunk)[i % chunk_slots];
-    if (slot.end.load(std::memory_order_relaxed) != 0) continue;
-    slot.begin.store(begin, std::memory_order_relaxed);
-    slot.lost.store(lost, std::memory_order_relaxed);
+    std::uint64_t version = slot.version.load(std::memory_order_relaxed);
+    if (version % 2 == 1) continue;
+    slot.begin.store(begin, std::memory_order_release);
     slot.end.store(end, std::memory_order_release);
+    slot.guard.store(guard, std::memory_order_release);
+    slot.version.store(version + 1, std::memory_order_release);
     if (slots_used.load(std::memory_order_relaxed) < i + 1)
       slots_used.store(i + 1, std::memory_order_release);
     return i;
@@ -92,14 +117,67 @@ std::size_t register_slot(std::uintptr_t begin, std::uintptr_t end, std::atomic<
 
 }  // namespace
 
-FaultGuard::FaultGuard(const void* address, std::size_t length, std::atomic<bool>* lost)
-    : slot_(register_slot(reinterpret_cast<std::uintptr_t>(address),
-                          reinterpret_cast<std::uintptr_t>(address) + length, lost)) {}
+FaultGuard::FaultGuard(const void* address, std::size_t length, int protection)
+    : begin_(reinterpret_cast<std::uintptr_t>(address)),
+      first_page_(begin_ / page_size()),
+      pages_((begin_ + length + page_size() - 1) / page_size() - first_page_),
+      protection_(protection),
+      rest_(pages_) {
+  for (std::atomic<std::size_t>& page : pages_lost_) page.store(none, std::memory_order_relaxed);
+  install_handler();
+  slot_ = register_slot(begin_, begin_ + length, this);
+}
 
 FaultGuard::~FaultGuard() {
   std::lock_guard lock(slots_mutex);
   Chunk* chunk = chunks[slot_ / chunk_slots].load(std::memory_order_relaxed);
-  (*chunk)[slot_ % chunk_slots].end.store(0, std::memory_order_release);
+  (*chunk)[slot_ % chunk_slots].version.fetch_add(1, std::memory_order_release);
+}
+
+std::size_t FaultGuard::page_of(std::uint64_t offset) const noexcept {
+  return (begin_ + offset) / page_size() - first_page_;
+}
+
+bool FaultGuard::any_lost_of(std::uint64_t offset, std::uint64_t length) const noexcept {
+  if (length == 0) return false;
+  std::size_t first = page_of(offset);
+  std::size_t last = page_of(offset + length - 1);
+  if (last >= rest_.load(std::memory_order_acquire)) return true;
+  for (const std::atomic<std::size_t>& noted : pages_lost_) {
+    std::size_t page = noted.load(std::memory_order_acquire);
+    if (page == none) return false;
+    if (page >= first && page <= last) return true;
+  }
+  return false;
+}
+
+bool FaultGuard::all_lost_from(std::uint64_t offset) const noexcept {
+  return page_of(offset) >= rest_.load(std::memory_order_acquire);
+}
+
+/// Notes the loss of a page; how far, as a page number, zeros are to be put in its place.
+std::size_t FaultGuard::note(std::size_t page) noexcept {
+  std::size_t rest = rest_.load(std::memory_order_acquire);
+  if (page >= rest) return page + 1;  // by another thread, whose zeros are on their way
+  for (std::atomic<std::size_t>& noted : pages_lost_) {
+    std::size_t before = none;
+    if (noted.compare_exchange_strong(before, page, std::memory_order_acq_rel) || before == page)
+      return page + 1;
+  }
+  while (page < rest && !rest_.compare_exchange_weak(rest, page, std::memory_order_acq_rel)) {
+  }
+  return pages_;
+}
+
+bool FaultGuard::put_zeros(std::size_t begin, std::size_t end) noexcept {
+  return map_zeros((first_page_ + begin) * page_size(), (end - begin) * page_size(), protection_, MAP_FIXED);
+}
+
+bool FaultGuard::answer(std::uintptr_t address) noexcept {
+  std::size_t page = address / page_size() - first_page_;
+  std::size_t end = note(page);
+  any_.store(true, std::memory_order_release);
+  return put_zeros(page, end);
 }
 
 struct MappedFile::Region {
@@ -116,7 +194,7 @@ MappedFile::MappedFile(int descriptor, std::uint64_t length) : length_(length) {
     throw_errno(refused.get_native_error() != 0 ? refused.get_native_error() : ENOMEM, "cannot map a file");
   }
   bytes_ = static_cast<const unsigned char*>(region_->region.get_address());
-  guard_ = std::make_unique<FaultGuard>(bytes_, length, &lost_);
+  guard_.emplace(bytes_, length, PROT_READ);
 }
 
 MappedFile::~MappedFile() = default;

@@ -1,27 +1,63 @@
 // Read-only mapping of a whole file, and what happens when its pages cannot be read: the fault is answered
-// with a page of zeros, the mapping is marked lost, and the reader that checks lost() after it copied sees
-// it. Any other SIGBUS still ends the process as before.
+// with a page of zeros, the page is lost, and the reader that asks lost() after it copied sees it. Any other
+// SIGBUS still ends the process as before.
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace pwalk {
 
-/// Registers an address range with the process's SIGBUS handler for as long as it lives; `lost` is set when a
-/// page of the range could not be read or written. At most 65,536 at a time (std::system_error ENOMEM
-/// beyond).
+/// Answers faults in an address range for as long as it lives: a page that could not be read or written is
+/// one of zeros from then on, and lost. After `page_limit` of them all that follows a lost page is lost with
+/// it, as in a file that was cut: so a storage that fails is not asked for ever, and the process does not run
+/// out of mappings. At most 65,536 at a time (std::system_error ENOMEM beyond).
 class FaultGuard {
  public:
-  FaultGuard(const void* address, std::size_t length, std::atomic<bool>* lost);
+  static constexpr std::size_t page_limit = 64;
+
+  /// `protection` of the zeros, as for mmap(2).
+  FaultGuard(const void* address, std::size_t length, int protection);
   FaultGuard(const FaultGuard&) = delete;
   FaultGuard& operator=(const FaultGuard&) = delete;
   ~FaultGuard();
 
+  /// Something was lost.
+  bool lost() const noexcept {
+    // A page is noted before its zeros are there to be read: who has read them and then looks, finds it.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return any_.load(std::memory_order_acquire);
+  }
+  /// Something of these bytes was lost.
+  bool lost(std::uint64_t offset, std::uint64_t length) const noexcept {
+    return lost() && any_lost_of(offset, length);
+  }
+  /// Everything from this byte on was lost.
+  bool all_lost_from(std::uint64_t offset) const noexcept;
+
+  /// For the handler of SIGBUS: notes the loss of the page and puts zeros there; false if it cannot.
+  bool answer(std::uintptr_t address) noexcept;
+
  private:
+  std::size_t page_of(std::uint64_t offset) const noexcept;
+  bool any_lost_of(std::uint64_t offset, std::uint64_t length) const noexcept;
+  std::size_t note(std::size_t page) noexcept;
+  bool put_zeros(std::size_t begin, std::size_t end) noexcept;
+
+  const std::uintptr_t begin_;
+  const std::size_t first_page_;  // number of the page, counted from address 0
+  const std::size_t pages_;
+  const int protection_;
+  // Written by the handler in any thread, without a lock: pages_lost_ is filled from its front, each number
+  // once; rest_ only becomes smaller; any_ is set when either says something.
+  std::atomic<bool> any_{false};
+  std::atomic<std::size_t> rest_;  // this page and all after it are lost
+  std::array<std::atomic<std::size_t>, page_limit> pages_lost_;
   std::size_t slot_;
 };
 
@@ -35,16 +71,19 @@ class MappedFile {
 
   const unsigned char* bytes() const noexcept { return bytes_; }
   std::uint64_t length() const noexcept { return length_; }
-  /// A page of the mapping could not be read: what was copied from it since may be zeros.
-  bool lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
+  /// A page with some of these bytes could not be read: what was copied of them since may be zeros.
+  bool lost(std::uint64_t offset, std::uint64_t length) const noexcept {
+    return guard_ && guard_->lost(offset, length);
+  }
+  /// None of the bytes from `offset` on can be read any more.
+  bool all_lost_from(std::uint64_t offset) const noexcept { return guard_ && guard_->all_lost_from(offset); }
 
  private:
   struct Region;
   std::unique_ptr<Region> region_;
   const unsigned char* bytes_ = nullptr;
   std::uint64_t length_ = 0;
-  std::atomic<bool> lost_{false};
-  std::unique_ptr<FaultGuard> guard_;
+  std::optional<FaultGuard> guard_;
 };
 
 }  // namespace pwalk

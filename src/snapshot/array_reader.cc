@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -18,6 +19,8 @@
 namespace pwalk::snapshot {
 
 namespace {
+
+constexpr std::uint64_t table_block_hashes = format::block_bytes / sizeof(std::uint64_t);
 
 std::uint64_t padded(std::uint64_t bytes) noexcept {
   return (bytes + 7) / 8 * 8;
@@ -74,6 +77,7 @@ ArrayReader::ArrayReader(int snapshot_directory, const Manifest& manifest, std::
 
   area_bytes_ = records_ * array_record_bytes(file.array);
   blocks_ = blocks_of(area_bytes_);
+  table_ = format::records_offset + padded(area_bytes_);
   table_blocks_ = blocks_of(blocks_ * 8);
   // What the manifest's hash covers: the header and the hashes of the hash table's own blocks.
   std::vector<unsigned char> proof(sizeof(format::FileHeader) + table_blocks_ * 8);
@@ -94,46 +98,38 @@ ArrayReader::ArrayReader(int snapshot_directory, const Manifest& manifest, std::
   verified_.reset(static_cast<std::atomic<std::uint64_t>*>(memory));
 }
 
-void ArrayReader::not_readable() const {
-  throw FormatError(file_name_, "", rule::file_readable, "the storage cannot be read");
+void ArrayReader::not_readable(const std::string& place) const {
+  throw FormatError(file_name_, place, rule::file_readable, "the storage cannot be read");
 }
 
-namespace {
-
-std::uint64_t word_at(const unsigned char* bytes) noexcept {
-  std::uint64_t word;
-  std::memcpy(&word, bytes, sizeof word);
-  return word;
+/// Rule F7 for bytes of the file whose hash is at `hash_at`. What is known to be lost is not asked for again.
+void ArrayReader::verify_bytes(std::uint64_t begin, std::uint64_t length, std::uint64_t hash_at,
+                               const std::string& place) const {
+  auto require_readable = [&] {
+    if (file_->lost(begin, length) || file_->lost(hash_at, sizeof(std::uint64_t))) not_readable(place);
+  };
+  require_readable();
+  std::uint64_t expected;
+  std::memcpy(&expected, file_->bytes() + hash_at, sizeof expected);
+  bool right = hash64(file_->bytes() + begin, length) == expected;
+  require_readable();
+  if (!right) throw FormatError(file_name_, place, rule::block_hash, "does not have its hash");
 }
-
-}  // namespace
 
 void ArrayReader::verify_table_block(std::uint64_t table_block) const {
-  std::uint64_t table = format::records_offset + padded(area_bytes_);
   std::uint64_t begin = table_block * format::block_bytes;
-  std::uint64_t length = std::min(format::block_bytes, blocks_ * 8 - begin);
-  std::uint64_t expected = word_at(file_->bytes() + table + blocks_ * 8 + table_block * 8);
-  bool right = hash64(file_->bytes() + table + begin, length) == expected;
-  check_readable();
-  if (!right)
-    throw FormatError(file_name_, "hash table block " + std::to_string(table_block), rule::block_hash,
-                      "does not have its hash");
+  verify_bytes(table_ + begin, std::min(format::block_bytes, blocks_ * 8 - begin),
+               table_ + (blocks_ + table_block) * 8, "hash table block " + std::to_string(table_block));
 }
 
 void ArrayReader::verify_block(std::uint64_t block) const {
-  std::uint64_t table = format::records_offset + padded(area_bytes_);
   std::uint64_t begin = block * format::block_bytes;
-  std::uint64_t length = std::min(format::block_bytes, area_bytes_ - begin);
-  std::uint64_t expected = word_at(file_->bytes() + table + block * 8);
-  bool right = hash64(file_->bytes() + format::records_offset + begin, length) == expected;
-  check_readable();
-  if (!right)
-    throw FormatError(file_name_, "block " + std::to_string(block), rule::block_hash,
-                      "does not have its hash");
+  verify_bytes(format::records_offset + begin, std::min(format::block_bytes, area_bytes_ - begin),
+               table_ + block * 8, "block " + std::to_string(block));
 }
 
 void ArrayReader::require_block(std::uint64_t block) const {
-  std::uint64_t table_block = block * 8 / format::block_bytes;
+  std::uint64_t table_block = block / table_block_hashes;
   if (!is_verified(blocks_ + table_block)) {
     verify_table_block(table_block);
     remember(blocks_ + table_block);
@@ -142,19 +138,36 @@ void ArrayReader::require_block(std::uint64_t block) const {
   remember(block);
 }
 
-void ArrayReader::verify_all() const {
-  auto require_zero = [&](std::uint64_t begin, std::uint64_t end) {
-    for (std::uint64_t at = begin; at < end; ++at)
-      if (file_->bytes()[at] != 0) {
-        check_readable();
-        throw FormatError(file_name_, "byte " + std::to_string(at), rule::file_padding, "is not zero");
-      }
-    check_readable();
+void ArrayReader::require_zero(std::uint64_t begin, std::uint64_t end) const {
+  const unsigned char* bytes = file_->bytes();
+  const unsigned char* used =
+      std::find_if(bytes + begin, bytes + end, [](unsigned char b) { return b != 0; });
+  std::string place = "byte " + std::to_string(used - bytes);
+  if (file_->lost(begin, end - begin)) not_readable("byte " + std::to_string(begin));
+  if (used != bytes + end) throw FormatError(file_name_, place, rule::file_padding, "is not zero");
+}
+
+void ArrayReader::verify_all(const std::function<bool(const FormatError&)>& broken) const {
+  bool going = true;
+  auto could_be_read = [&](auto verify) {
+    try {
+      verify();
+    } catch (const FormatError& error) {
+      going = broken(error);
+      return error.rule() != rule::file_readable;
+    }
+    return true;
   };
-  require_zero(sizeof(format::FileHeader), format::records_offset);
-  require_zero(format::records_offset + area_bytes_, format::records_offset + padded(area_bytes_));
-  for (std::uint64_t block = 0; block < table_blocks_; ++block) verify_table_block(block);
-  for (std::uint64_t block = 0; block < blocks_; ++block) verify_block(block);
+  could_be_read([&] { require_zero(sizeof(format::FileHeader), format::records_offset); });
+  if (going) could_be_read([&] { require_zero(format::records_offset + area_bytes_, table_); });
+  for (std::uint64_t table_block = 0; table_block < table_blocks_ && going; ++table_block) {
+    if (!could_be_read([&] { verify_table_block(table_block); })) continue;  // nothing is known of its blocks
+    std::uint64_t end = std::min(blocks_, (table_block + 1) * table_block_hashes);
+    for (std::uint64_t block = table_block * table_block_hashes; block < end && going; ++block) {
+      could_be_read([&] { verify_block(block); });
+      if (file_->all_lost_from(format::records_offset + block * format::block_bytes)) return;
+    }
+  }
 }
 
 }  // namespace pwalk::snapshot

@@ -6,10 +6,12 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <type_traits>
 
+#include "base/error.h"
 #include "base/mapped_file.h"
 #include "snapshot/format.h"
 #include "snapshot/manifest.h"
@@ -30,7 +32,7 @@ class ArrayReader {
   /// caller has checked its index and says so with the rule it would have broken).
   void copy(std::uint64_t offset, std::uint64_t length, void* out) const {
     std::memcpy(out, verified(offset, length), length);
-    check_readable();
+    check_readable(offset, length);
   }
 
   template <class Record>
@@ -50,14 +52,13 @@ class ArrayReader {
     return file_->bytes() + format::records_offset + offset;
   }
 
-  /// Verifies a block of the record area, whatever was verified before (FormatError F7, F9).
-  void verify_block(std::uint64_t block) const;
-  /// For the full check: every block, the table, and the unused bytes (F7, F8, F9).
-  void verify_all() const;
+  /// For the full check: every block, the table, and the unused bytes. Each of them that is not right goes to
+  /// `broken` (F7, F8, F9), until that answers false. What cannot be read is not asked for again.
+  void verify_all(const std::function<bool(const FormatError&)>& broken) const;
 
-  /// FormatError F9 if the storage failed under the mapping.
-  void check_readable() const {
-    if (file_->lost()) not_readable();
+  /// FormatError F9 if the storage failed under some of these bytes of the area, both within it.
+  void check_readable(std::uint64_t offset, std::uint64_t length) const {
+    if (file_->lost(format::records_offset + offset, length)) not_readable("");
   }
 
  private:
@@ -67,14 +68,19 @@ class ArrayReader {
   void remember(std::uint64_t bit) const noexcept {
     verified_[bit / 64].fetch_or(std::uint64_t{1} << (bit % 64), std::memory_order_relaxed);
   }
-  [[noreturn]] void not_readable() const;
+  [[noreturn]] void not_readable(const std::string& place) const;
+  void require_zero(std::uint64_t begin, std::uint64_t end) const;
+  void verify_bytes(std::uint64_t begin, std::uint64_t length, std::uint64_t hash_at,
+                    const std::string& place) const;
   void verify_table_block(std::uint64_t table_block) const;
+  void verify_block(std::uint64_t block) const;
   void require_block(std::uint64_t block) const;
 
   std::string file_name_;
   std::uint64_t records_ = 0;
   std::uint64_t area_bytes_ = 0;
   std::uint64_t blocks_ = 0;
+  std::uint64_t table_ = 0;  // where it is in the file
   std::uint64_t table_blocks_ = 0;
   std::unique_ptr<MappedFile> file_;
   // Bits 0 … blocks − 1: the block was verified; then one bit for each block of the hash table. Calloc'ed so

@@ -24,7 +24,7 @@ std::string_view ShardReader::string_at(std::uint64_t offset) const {
     const unsigned char* bytes = names->verified(at, length);
     if (begin == nullptr) begin = bytes;
     if (const void* nul = std::memchr(bytes, 0, length)) {
-      names->check_readable();
+      names->check_readable(offset, static_cast<const unsigned char*>(nul) - begin + 1);
       const char* text = reinterpret_cast<const char*>(begin);
       return {text, static_cast<std::size_t>(static_cast<const char*>(nul) - text)};
     }

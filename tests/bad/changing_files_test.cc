@@ -21,6 +21,8 @@
 #include "mount/source.h"
 #include "mount/tree.h"
 #include "snapshot/check.h"
+#include "snapshot/format.h"
+#include "snapshot/shard_reader.h"
 #include "snapshot/snapshot.h"
 #include "support/everything.h"
 #include "support/sample_snapshot.h"
@@ -133,6 +135,26 @@ TEST_F(ChangingFiles, CutUnderAReader) {
     restore();
   }
   EXPECT_GT(refused, rounds() / 2);
+}
+
+TEST_F(ChangingFiles, OnlyWhatLayBeyondTheNewEndIsGone) {
+  auto victim = snapshot::Snapshot::open(path("victim"));
+  auto other = snapshot::Snapshot::open(path("other"));
+  ASSERT_EQ(test::everything_in(*victim), truth_);  // so every block is verified
+  const auto entries = static_cast<std::uint32_t>(victim->shard(0).records(format::array_entries));
+  const std::uint32_t left = entries / 2 / 64 * 64;
+  std::filesystem::resize_file(file_path("00000000.entries"),
+                               format::records_offset + left * sizeof(format::Entry));
+  for (std::uint32_t index = entries; index-- > 0;) {
+    std::string rule;
+    try {
+      EXPECT_EQ(victim->entry({0, index}).name, other->entry({0, index}).name);
+    } catch (const FormatError& error) {
+      rule = error.rule();
+    }
+    ASSERT_EQ(rule, index < left ? "" : "F9") << index << " of " << entries;
+  }
+  EXPECT_EQ(victim->entry({1, 0}).name, other->entry({1, 0}).name);
 }
 
 TEST_F(ChangingFiles, OverwrittenUnderAReader) {
