@@ -173,11 +173,23 @@ bool FaultGuard::put_zeros(std::size_t begin, std::size_t end) noexcept {
   return map_zeros((first_page_ + begin) * page_size(), (end - begin) * page_size(), protection_, MAP_FIXED);
 }
 
+/// Where the process has so many mappings that not even one may take the place of another: the one before
+/// goes first. A thread that reads there meanwhile ends the process, as not answering would.
+bool FaultGuard::put_zeros_anew() noexcept {
+  std::uintptr_t begin = first_page_ * page_size();
+  std::size_t length = pages_ * page_size();
+  return ::munmap(reinterpret_cast<void*>(begin), length) == 0 &&
+         map_zeros(begin, length, protection_, MAP_FIXED_NOREPLACE);
+}
+
 bool FaultGuard::answer(std::uintptr_t address) noexcept {
   std::size_t page = address / page_size() - first_page_;
   std::size_t end = note(page);
   any_.store(true, std::memory_order_release);
-  return put_zeros(page, end);
+  if (put_zeros(page, end)) return true;
+  // A page amid others takes two mappings more, and there may be no more (vm.max_map_count): one for all.
+  rest_.store(0, std::memory_order_release);
+  return put_zeros(0, pages_) || put_zeros_anew();
 }
 
 struct MappedFile::Region {

@@ -48,6 +48,7 @@ class FaultGuard {
   bool any_lost_of(std::uint64_t offset, std::uint64_t length) const noexcept;
   std::size_t note(std::size_t page) noexcept;
   bool put_zeros(std::size_t begin, std::size_t end) noexcept;
+  bool put_zeros_anew() noexcept;
 
   const std::uintptr_t begin_;
   const std::size_t first_page_;  // number of the page, counted from address 0

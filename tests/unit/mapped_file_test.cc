@@ -195,5 +195,38 @@ TEST(MappedFileDeath, AnotherFaultEndsTheProcess) {
       ::testing::KilledBySignal(SIGBUS), "");
 }
 
+#ifndef PWALK_INSTRUMENTED  // a sanitizer cannot go on without mappings
+
+/// Makes mappings until the process may have no more.
+void fill_the_address_map() {
+  std::size_t page = Pages::bytes_of_page();
+  for (int i = 0;; ++i)  // those of one protection would become one
+    if (::mmap(nullptr, page, i % 2 == 0 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+        MAP_FAILED)
+      return;
+}
+
+TEST(MappedFileDeath, ThereMayBeNoMappingMore) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  std::uint64_t limit = 0;
+  if (!(std::ifstream("/proc/sys/vm/max_map_count") >> limit) || limit > 2'000'000)
+    GTEST_SKIP() << "there may be more than a test can make";
+  Pages pages(9);
+  EXPECT_EXIT(
+      {
+        std::optional<MappedFile> files[3];
+        for (auto& file : files) file.emplace(pages.descriptor(), pages.length());
+        pages.cut(2);
+        fill_the_address_map();
+        bool right = true;
+        for (auto& file : files)
+          for (std::size_t page : {8, 5, 7}) right = right && touch(*file, page) == 0 && lost(*file, page);
+        ::_exit(right ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
+#endif
+
 }  // namespace
 }  // namespace pwalk
