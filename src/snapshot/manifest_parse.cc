@@ -1,97 +1,24 @@
-// Reading the manifest: each getter names the place of what is missing or out of range.
+// Reading the manifest: first what it is and what stands alone in it, then its lists.
 // SPDX-License-Identifier: MIT
 #include <cstring>
-#include <limits>
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "snapshot/format.h"
 #include "snapshot/manifest.h"
+#include "snapshot/manifest_json.h"
 #include "snapshot/rules.h"
 
 namespace pwalk::snapshot {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Object = JsonObject;
 
 [[noreturn]] void broken(const std::string& place, const char* rule, const std::string& detail) {
-  throw FormatError(format::manifest_name, place, rule, detail);
+  broken_manifest(place, rule, detail);
 }
-
-/// One JSON object of the manifest and where it stands.
-class Object {
- public:
-  Object(const Json& json, std::string place) : json_(json), place_(std::move(place)) {
-    if (!json_.is_object()) broken(place_, rule::manifest_members, "not an object");
-  }
-
-  const Json& member(const char* name) const {
-    auto found = json_.find(name);
-    if (found == json_.end()) broken(place_ + "/" + name, rule::manifest_members, "missing");
-    return *found;
-  }
-  bool has(const char* name) const { return json_.contains(name); }
-  std::string place(const char* name) const { return place_ + "/" + name; }
-
-  std::uint64_t number(const char* name,
-                       std::uint64_t limit = std::numeric_limits<std::uint64_t>::max()) const {
-    const Json& value = member(name);
-    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > limit)
-      broken(place(name), rule::manifest_members, "not a number in its range");
-    return value.get<std::uint64_t>();
-  }
-  template <class Number>
-  void get(const char* name, Number& out) const {
-    out = static_cast<Number>(number(name, std::numeric_limits<Number>::max()));
-  }
-  void get(const char* name, bool& out) const {
-    const Json& value = member(name);
-    if (!value.is_boolean()) broken(place(name), rule::manifest_members, "not a boolean");
-    out = value.get<bool>();
-  }
-  /// A percent-encoded string, decoded.
-  void get(const char* name, std::string& out) const { out = text(member(name), place(name)); }
-  void get(const char* name, Timestamp& out) const {
-    Object time(member(name), place(name));
-    const Json& seconds = time.member("seconds");
-    if (!seconds.is_number_integer() ||
-        (seconds.is_number_unsigned() &&
-         seconds.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())))
-      broken(time.place("seconds"), rule::manifest_members, "not a number in its range");
-    out.seconds = seconds.get<std::int64_t>();
-    out.nanoseconds = static_cast<std::uint32_t>(time.number("nanoseconds", 999'999'999));
-  }
-  const Json& array(const char* name) const {
-    const Json& value = member(name);
-    if (!value.is_array()) broken(place(name), rule::manifest_members, "not an array");
-    return value;
-  }
-  /// Calls `take(Object)` for each element of an array of objects.
-  template <class Take>
-  void each(const char* name, Take take) const {
-    std::size_t position = 0;
-    for (const Json& element : array(name))
-      take(Object(element, place(name) + "/" + std::to_string(position++)));
-  }
-  const Json& object(const char* name) const {
-    const Json& value = member(name);
-    if (!value.is_object()) broken(place(name), rule::manifest_members, "not an object");
-    return value;
-  }
-
-  static std::string text(const Json& value, const std::string& place) {
-    if (!value.is_string()) broken(place, rule::manifest_members, "not a string");
-    auto decoded = percent_decode(value.get_ref<const std::string&>());
-    if (!decoded) broken(place, rule::manifest_members, "not percent-encoded");
-    return *decoded;
-  }
-
- private:
-  const Json& json_;
-  std::string place_;
-};
 
 std::uint64_t hex_number(const Object& object, const char* name) {
   std::string digits;
@@ -134,21 +61,18 @@ void read_totals(const Object& top, Totals& totals) {
     broken("/totals/others", rule::manifest_totals, "is not entries - files - directories - symlinks");
 }
 
-void read_owners(const Object& top, const char* list, const char* key,
-                 std::map<std::uint32_t, OwnerTotals>& owners) {
-  top.each(list, [&](const Object& object) {
-    std::uint32_t number = 0;
-    object.get(key, number);
-    auto [place, added] = owners.try_emplace(number);
-    if (!added) broken(object.place(key), rule::manifest_members, "listed twice");
-    OwnerTotals& totals = place->second;
-    object.get("entries", totals.entries);
-    object.get("apparent_bytes", totals.apparent_bytes);
-    object.get("disk_bytes", totals.disk_bytes);
-    object.get("excess_inodes", totals.excess_inodes);
-    object.get("excess_apparent", totals.excess_apparent);
-    object.get("excess_disk", totals.excess_disk);
-  });
+void read_owner(const Object& object, const char* key, std::map<std::uint32_t, OwnerTotals>& owners) {
+  std::uint32_t number = 0;
+  object.get(key, number);
+  auto [place, added] = owners.try_emplace(number);
+  if (!added) broken(object.place(key), rule::manifest_members, "listed twice");
+  OwnerTotals& totals = place->second;
+  object.get("entries", totals.entries);
+  object.get("apparent_bytes", totals.apparent_bytes);
+  object.get("disk_bytes", totals.disk_bytes);
+  object.get("excess_inodes", totals.excess_inodes);
+  object.get("excess_apparent", totals.excess_apparent);
+  object.get("excess_disk", totals.excess_disk);
 }
 
 void read_file_system(const Object& top, FileSystem& file_system) {
@@ -175,38 +99,35 @@ void read_origin(const Object& top, Manifest& manifest) {
   top.get("end", manifest.end);
   for (const auto& [name, value] : top.object("options").items())
     manifest.options[name] = Object::text(value, "/options/" + name);
-  if (top.has("ancestors")) {
-    manifest.ancestors.emplace();
-    top.each("ancestors", [&](const Object& object) {
-      Ancestor& ancestor = manifest.ancestors->emplace_back();
-      ancestor.mode = static_cast<std::uint16_t>(object.number("mode", 07777));
-      object.get("uid", ancestor.uid);
-      object.get("gid", ancestor.gid);
-      object.get("acl", ancestor.acl);
-    });
-  }
   read_file_system(top, manifest.file_system);
-  top.each("mounts", [&](const Object& object) {
-    Mount& mount = manifest.mounts.emplace_back();
-    object.get("mount_id", mount.mount_id);
-    object.get("major", mount.major);
-    object.get("minor", mount.minor);
-    object.get("root", mount.root);
-    object.get("mount_point", mount.mount_point);
-    object.get("type", mount.type);
-    object.get("source", mount.source);
-    object.get("options", mount.options);
-  });
-  top.each("devices", [&](const Object& object) {
-    Device& device = manifest.devices.emplace_back();
-    object.get("major", device.major);
-    object.get("minor", device.minor);
-    object.get("type", device.type);
-    object.get("inode_min", device.inode_min);
-    object.get("inode_max", device.inode_max);
-    if (device.inode_min > device.inode_max)
-      broken(object.place("inode_min"), rule::manifest_members, "larger than inode_max");
-  });
+}
+
+void read_ancestor(const Object& object, Ancestor& ancestor) {
+  ancestor.mode = static_cast<std::uint16_t>(object.number("mode", 07777));
+  object.get("uid", ancestor.uid);
+  object.get("gid", ancestor.gid);
+  object.get("acl", ancestor.acl);
+}
+
+void read_mount(const Object& object, Mount& mount) {
+  object.get("mount_id", mount.mount_id);
+  object.get("major", mount.major);
+  object.get("minor", mount.minor);
+  object.get("root", mount.root);
+  object.get("mount_point", mount.mount_point);
+  object.get("type", mount.type);
+  object.get("source", mount.source);
+  object.get("options", mount.options);
+}
+
+void read_device(const Object& object, Device& device) {
+  object.get("major", device.major);
+  object.get("minor", device.minor);
+  object.get("type", device.type);
+  object.get("inode_min", device.inode_min);
+  object.get("inode_max", device.inode_max);
+  if (device.inode_min > device.inode_max)
+    broken(object.place("inode_min"), rule::manifest_members, "larger than inode_max");
 }
 
 /// The number of a name; 0 where there is none. Numbers between others may have no name, so an empty one is
@@ -218,19 +139,17 @@ std::uint16_t code_of(const Names& name_of, std::uint16_t last, std::string_view
   return 0;
 }
 
+void read_error(const Object& object, ErrorCount& count) {
+  std::string call;
+  object.get("call", call);
+  count.call = code_of(call_name, format::last_call, call);
+  if (count.call == 0) broken(object.place("call"), rule::manifest_members, "unknown call");
+  object.get("errno", count.error);
+  object.get("errors", count.errors);
+}
+
 void read_counts(const Object& top, Manifest& manifest) {
   read_totals(top, manifest.totals);
-  read_owners(top, "by_uid", "uid", manifest.by_uid);
-  read_owners(top, "by_gid", "gid", manifest.by_gid);
-  top.each("errors", [&](const Object& object) {
-    ErrorCount& count = manifest.errors.emplace_back();
-    std::string call;
-    object.get("call", call);
-    count.call = code_of(call_name, format::last_call, call);
-    if (count.call == 0) broken(object.place("call"), rule::manifest_members, "unknown call");
-    object.get("errno", count.error);
-    object.get("errors", count.errors);
-  });
   top.get("vanished_entries", manifest.vanished_entries);
   top.get("duplicate_names", manifest.duplicate_names);
   if (top.has("excluded_entries")) top.get("excluded_entries", manifest.excluded_entries);
@@ -267,33 +186,68 @@ void read_file(const Object& object, std::uint32_t shard, Shard& out) {
   out.files.push_back(std::move(file));
 }
 
-void read_shards(const Object& top, Manifest& manifest) {
-  std::uint64_t next_entry = 0;
-  top.each("shards", [&](const Object& object) {
-    auto number = static_cast<std::uint32_t>(manifest.shards.size());
-    Shard shard;
-    object.get("first_entry", shard.first_entry);
-    if (shard.first_entry != next_entry)
-      broken(object.place("first_entry"), rule::manifest_shards, "does not follow the shard before");
-    object.each("files", [&](const Object& file) { read_file(file, number, shard); });
-    for (const ArrayFile& file : shard.files)
-      if (file.array == format::array_entries) next_entry += file.records;
-    if (next_entry >> format::entry_number_bits != 0)
-      broken(object.place("files"), rule::manifest_shards, "more than 2^40 entries");
-    manifest.shards.push_back(std::move(shard));
-  });
-  if (next_entry == 0) broken("/shards", rule::manifest_shards, "no entry, not even the root");
-  std::uint32_t next_shard = 0;
-  top.each("parts", [&](const Object& object) {
-    Part& part = manifest.parts.emplace_back();
-    object.get("first_shard", part.first_shard);
-    object.get("shards", part.shards);
-    if (part.first_shard != next_shard || part.shards > manifest.shards.size() - next_shard)
-      broken(object.place("first_shard"), rule::manifest_shards, "parts do not follow one another");
-    next_shard += part.shards;
-  });
-  if (manifest.parts.size() != 1 || next_shard != manifest.shards.size())
+/// Its files are in it already. `next_entry` is the number of entries before, and then of those with it.
+void read_shard(const Object& object, Shard& shard, std::uint64_t& next_entry) {
+  object.get("first_entry", shard.first_entry);
+  if (shard.first_entry != next_entry)
+    broken(object.place("first_entry"), rule::manifest_shards, "does not follow the shard before");
+  for (const ArrayFile& file : shard.files)
+    if (file.array == format::array_entries) next_entry += file.records;
+  if (next_entry >> format::entry_number_bits != 0)
+    broken(object.place("files"), rule::manifest_shards, "more than 2^40 entries");
+}
+
+void read_part(const Object& object, Part& part) {
+  object.get("first_shard", part.first_shard);
+  object.get("shards", part.shards);
+}
+
+void check_shards(const Manifest& manifest, std::uint64_t entries) {
+  if (entries == 0) broken("/shards", rule::manifest_shards, "no entry, not even the root");
+  if (manifest.parts.size() != 1 || manifest.parts[0].first_shard != 0 ||
+      manifest.parts[0].shards != manifest.shards.size())
     broken("/parts", rule::manifest_shards, "not one part with all shards");
+}
+
+/// What a list leaves behind when it begins (anew), and what each of its elements adds.
+template <class Element>
+JsonList list_of(const char* name, std::vector<Element>& elements, void (*read)(const Object&, Element&)) {
+  return {name, [&] { elements.clear(); },
+          [&, read](const Object& object) { read(object, elements.emplace_back()); }};
+}
+
+JsonList owners_list(const char* name, const char* key, std::map<std::uint32_t, OwnerTotals>& owners) {
+  return {name, [&] { owners.clear(); }, [&, key](const Object& object) { read_owner(object, key, owners); }};
+}
+
+void read_lists(std::string_view text, Manifest& manifest) {
+  JsonList ancestors{"ancestors", [&] { manifest.ancestors.emplace(); },
+                     [&](const Object& object) { read_ancestor(object, manifest.ancestors->emplace_back()); },
+                     false};
+  JsonList mounts = list_of("mounts", manifest.mounts, read_mount);
+  JsonList devices = list_of("devices", manifest.devices, read_device);
+  JsonList by_uid = owners_list("by_uid", "uid", manifest.by_uid);
+  JsonList by_gid = owners_list("by_gid", "gid", manifest.by_gid);
+  JsonList errors = list_of("errors", manifest.errors, read_error);
+  JsonList parts = list_of("parts", manifest.parts, read_part);
+  std::uint64_t next_entry = 0;
+  Shard shard;  // the one that is being read
+  JsonList shards{"shards",
+                  [&] {
+                    manifest.shards.clear();
+                    next_entry = 0;
+                  },
+                  [&](const Object& object) {
+                    read_shard(object, shard, next_entry);
+                    manifest.shards.push_back(std::exchange(shard, {}));
+                  }};
+  JsonList files{"files", [&] { shard.files.clear(); },
+                 [&](const Object& object) {
+                   read_file(object, static_cast<std::uint32_t>(manifest.shards.size()), shard);
+                 },
+                 true, &shards};
+  read_json(text, {}, {&ancestors, &mounts, &devices, &by_uid, &by_gid, &errors, &parts, &shards, &files});
+  check_shards(manifest, next_entry);
 }
 
 void check_hash(std::string_view text) {
@@ -308,9 +262,14 @@ void check_hash(std::string_view text) {
 
 Manifest parse_manifest(std::string_view text) {
   // The version comes before the hash: a newer format may end in another way, and deserves its own words.
-  Json json = Json::parse(text, nullptr, false);
-  if (json.is_discarded() || !json.is_object()) broken("", rule::manifest_hash, "not a JSON object");
-  Object top(json, "");
+  std::optional<Json> json =
+      read_json(text,
+                {"format", "version", "incompatible", "compatible", "uuid", "complete", "program", "host",
+                 "root", "slot", "start", "end", "options", "file_system", "totals", "vanished_entries",
+                 "duplicate_names", "excluded_entries", "unread"},
+                {});
+  if (!json) broken("", rule::manifest_hash, "not a JSON object");
+  Object top(*json, "");
   std::string name;
   top.get("format", name);
   if (name != format::manifest_format) broken("/format", rule::manifest_version, "not a pwalk snapshot");
@@ -329,7 +288,7 @@ Manifest parse_manifest(std::string_view text) {
   read_uuid(top, manifest);
   read_origin(top, manifest);
   read_counts(top, manifest);
-  read_shards(top, manifest);
+  read_lists(text, manifest);
   return manifest;
 }
 

@@ -9,7 +9,7 @@ namespace pwalk::snapshot::rule {
 inline constexpr char manifest_hash[] = "M1";      // its last member is the XXH3 of all bytes before it
 inline constexpr char manifest_version[] = "M2";   // format and version are known
 inline constexpr char manifest_features[] = "M3";  // no unknown incompatible feature
-inline constexpr char manifest_members[] = "M4";   // members are there, of their type and range
+inline constexpr char manifest_members[] = "M4";   // members are there, of their type, range and size
 inline constexpr char manifest_shards[] = "M5";    // shards follow one another; each file listed once
 inline constexpr char manifest_totals[] = "M6";    // totals, owners, error and excluded counts are the tree's
 inline constexpr char manifest_devices[] = "M7";   // inode ranges of the devices are the tree's

@@ -160,6 +160,8 @@ std::vector<Case> manifest_cases() {
       text_case("manifest_root_empty", "M4", "M4", "\"root\": \"/sample\"", "\"root\": \"\""),
       text_case("manifest_root_relative", "M4", "M4", "\"root\": \"/sample\"", "\"root\": \"sample\""),
       text_case("manifest_root_with_nul", "M4", "M4", "\"root\": \"/sample\"", "\"root\": \"/sam%00\""),
+      text_case("manifest_nested_too_deep", "M4", "M4", "\"host\"",
+                "\"new\": [[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]], \"host\""),
       text_case("manifest_file_outside", "M4", "M4", "\"00000000.entries\"", "\"../00000.entries\""),
       text_case("manifest_first_entry", "M5", "M5", "\"first_entry\": 0", "\"first_entry\": 1"),
       text_case("manifest_records_of_a_file", "M5", "M5", "\"records\": ", "\"records\": 1"),

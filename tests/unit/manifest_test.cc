@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -339,6 +341,106 @@ TEST(ManifestMembers, ThereAreFewerThanTwoToTheFortyEntries) {
     manifest.parts = {{0, shard + 1}};
     EXPECT_EQ(broken_rule(to_text(manifest)), shard < 256 ? "" : "M5");
   }
+}
+
+// ---- within bounds, whoever wrote it
+
+/// The sample's text with more at the begin of the object `in`; of the whole, if that is empty.
+std::string text_with(const std::string& in, const std::string& more) {
+  std::string begin = in.empty() ? "{" : "\"" + in + "\": {";
+  return changed(to_text(sample()), begin, begin + more);
+}
+
+std::string distinct_members(int members) {
+  std::string text;
+  for (int i = 0; i < members; ++i) text += "\"member" + std::to_string(i) + "\":\"7\",";
+  return text;
+}
+
+/// KiB that this process came to need at most for parsing, beyond what it had.
+std::uint64_t parsing_needs(const std::string& text) {
+  auto kib = [](const char* what) {
+    std::ifstream status("/proc/self/status");
+    std::string word;
+    std::uint64_t number = 0;
+    while (status >> word)
+      if (word == what && status >> number) break;
+    return number;
+  };
+  std::ofstream("/proc/self/clear_refs") << 5;  // the most is what there is now
+  std::uint64_t before = kib("VmRSS:");
+  broken_rule(text);
+  return kib("VmHWM:") - before;
+}
+
+TEST(ManifestBounds, ManyMembersTakeTheirTimeOnce) {
+  auto begin = std::chrono::steady_clock::now();
+  std::string many = distinct_members(300'000);
+  EXPECT_EQ(broken_rule(text_with("", many)), "") << "unknown members are ignored";
+  many.back() = '}';
+  EXPECT_EQ(broken_rule(text_with("", "\"new\": {" + many + ",")), "");
+  many.back() = ',';
+  for (const char* in : {"options", "totals", "unread", "start"})
+    EXPECT_EQ(broken_rule(text_with(in, many)), "M4") << in;
+  // Each compared with those before, they would take minutes.
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
+TEST(ManifestBounds, NothingIsNestedDeeperThanSixteen) {
+  auto nested = [](std::size_t depth) {
+    return "\"new\": " + std::string(depth, '[') + std::string(depth, ']') + ",";
+  };
+  EXPECT_EQ(broken_rule(text_with("", nested(15))), "");
+  EXPECT_EQ(broken_rule(text_with("", nested(16))), "M4");
+  EXPECT_EQ(broken_rule(text_with("", nested(1'000'000))), "M4");
+  EXPECT_EQ(broken_rule(text_with("totals", nested(14))), "");
+  EXPECT_EQ(broken_rule(text_with("totals", nested(15))), "M4");
+}
+
+TEST(ManifestBounds, AFloodOfEmptyArraysIsNotKept) {
+  std::string flood;
+  for (int i = 0; i < 1'000'000; ++i) flood += "[],";
+  flood += "7";
+  EXPECT_EQ(broken_rule(text_with("", "\"new\": [" + flood + "],")), "");
+  EXPECT_EQ(broken_rule(text_with("totals", "\"new\": [" + flood + "],")), "M4");
+  EXPECT_EQ(broken_rule(text_with("", "\"host\": [" + flood + "],")), "M4");
+  std::string text = to_text(sample());
+  for (const char* list : {"by_uid", "by_gid", "errors", "mounts", "devices", "parts", "shards", "files"}) {
+    std::string begin = "\"" + std::string(list) + "\": [";
+    EXPECT_EQ(broken_rule(changed(text, begin, begin + flood + ",")), "M4") << list;
+    std::string values = "{\"new\": [" + flood + "]},";
+    EXPECT_EQ(broken_rule(changed(text, begin, begin + values)), "M4") << list;
+  }
+  EXPECT_LT(parsing_needs(text_with("", "\"new\": [" + flood + "],")), 20'000u);
+  EXPECT_LT(parsing_needs(changed(text, "\"shards\": [", "\"shards\": [" + flood + ",")), 20'000u);
+}
+
+TEST(ManifestBounds, ListsAreAsLongAsTheyAre) {
+  Manifest manifest = sample();
+  for (std::uint32_t uid = 0; uid < 20'000; ++uid) manifest.by_uid[uid].entries = uid;
+  for (std::uint32_t shard = 1; shard < 5000; ++shard) {
+    manifest.shards.push_back({3 * shard, manifest.shards[0].files});
+    for (ArrayFile& file : manifest.shards[shard].files) file.file_name = array_file_name(shard, file.array);
+  }
+  manifest.parts[0].shards = 5000;
+  Manifest back = parse_manifest(to_text(manifest));
+  EXPECT_EQ(back.by_uid, manifest.by_uid);
+  EXPECT_EQ(to_text(back), to_text(manifest));
+}
+
+TEST(ManifestBounds, OfSeveralListsOfOneNameTheLastCounts) {
+  std::string text = to_text(sample());
+  Manifest manifest = parse_manifest(changed(text, "\"by_gid\"", "\"by_uid\": [], \"by_gid\""));
+  EXPECT_TRUE(manifest.by_uid.empty());
+  EXPECT_EQ(manifest.by_gid.size(), 1u);
+  std::string shards = text.substr(text.find("\"shards\": ["));
+  shards.resize(shards.find("\n ]") + 3);
+  manifest = parse_manifest(changed(text, "\"host\"", shards + ", \"host\""));
+  EXPECT_EQ(to_text(manifest), text);
+  std::string files = text.substr(text.find("\"files\": ["));
+  files.resize(files.find("\n   ]") + 5);
+  manifest = parse_manifest(changed(text, "\"first_entry\"", files + ", \"first_entry\""));
+  EXPECT_EQ(to_text(manifest), text);
 }
 
 TEST(Manifest, IsAnObjectWithAHash) {
