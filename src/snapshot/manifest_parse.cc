@@ -98,7 +98,7 @@ void read_origin(const Object& top, Manifest& manifest) {
   top.get("start", manifest.start);
   top.get("end", manifest.end);
   for (const auto& [name, value] : top.object("options").items())
-    manifest.options[name] = Object::text(value, "/options/" + name);
+    manifest.options[name] = Object::text(value, "/options/" + printable(name));
   read_file_system(top, manifest.file_system);
 }
 
@@ -156,7 +156,7 @@ void read_counts(const Object& top, Manifest& manifest) {
   for (const auto& [name, value] : top.object("unread").items()) {
     std::uint16_t state = code_of(state_name, format::state_last_excluded, name);
     if (state <= format::state_read || !value.is_number_unsigned())
-      broken("/unread/" + name, rule::manifest_members, "unknown state, or not a number");
+      broken("/unread/" + printable(name), rule::manifest_members, "unknown state, or not a number");
     manifest.unread[state] = value.get<std::uint64_t>();
   }
 }

@@ -443,6 +443,19 @@ TEST(ManifestBounds, OfSeveralListsOfOneNameTheLastCounts) {
   EXPECT_EQ(to_text(manifest), text);
 }
 
+TEST(ManifestBounds, WhatNamesAMemberIsFitForATerminal) {
+  for (const char* in : {"options", "unread"}) {
+    std::string text = text_with(in, "\"\\u001b[31mred\":{},");
+    try {
+      parse_manifest(text);
+      ADD_FAILURE() << in;
+    } catch (const FormatError& error) {
+      EXPECT_EQ(error.place(), std::string("/") + in + "/\\x1b[31mred");
+      for (char byte : std::string(error.what())) EXPECT_GE(static_cast<unsigned char>(byte), 0x20) << in;
+    }
+  }
+}
+
 TEST(Manifest, IsAnObjectWithAHash) {
   for (const char* text : {"", "{", "[]", "7", "null", "{}"}) EXPECT_NE(broken_rule(text), "") << text;
   // Long enough to be one of the format, too short for a hash.
