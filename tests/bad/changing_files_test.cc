@@ -179,32 +179,77 @@ TEST_F(ChangingFiles, OverwrittenUnderAReader) {
   EXPECT_GT(refused, rounds() / 2);
 }
 
+/// Reads a snapshot again and again in a thread of its own, and counts what comes of it.
+class Reader {
+ public:
+  explicit Reader(const snapshot::Snapshot& snapshot)
+      : snapshot_(snapshot), thread_([this](const std::stop_token& stop) {
+          while (!stop.stop_requested()) read_once();
+        }) {}
+  /// Waits until everything was read once more, from the begin, or refused.
+  void wait_for_a_round() const {
+    // The round that is under way now began before.
+    for (std::uint64_t seen = rounds_; rounds_ < seen + 2;) std::this_thread::yield();
+  }
+  void stop() {
+    thread_.request_stop();
+    thread_.join();
+  }
+  std::uint64_t rounds() const { return rounds_; }
+  std::uint64_t refused() const { return refused_; }
+  std::uint64_t in_circles() const { return in_circles_; }
+  std::uint64_t failed() const { return failed_; }
+
+ private:
+  void read_once() {
+    try {
+      test::everything_in(snapshot_);
+    } catch (const FormatError&) {
+      ++refused_;
+    } catch (const std::logic_error&) {  // records changed in the midst of the tree
+      ++in_circles_;
+    } catch (const std::exception&) {
+      ++failed_;
+    }
+    ++rounds_;
+  }
+
+  const snapshot::Snapshot& snapshot_;
+  std::atomic<std::uint64_t> rounds_{0};
+  std::atomic<std::uint64_t> refused_{0};
+  std::atomic<std::uint64_t> in_circles_{0};
+  std::atomic<std::uint64_t> failed_{0};
+  std::jthread thread_;
+};
+
 // What was verified before may be shown as it became; but nothing ends or goes on for ever.
 TEST_F(ChangingFiles, ChangedWhileBeingRead) {
   auto other = snapshot::Snapshot::open(path("other"));
+  unsigned refused = 0;
   for (unsigned round = 0; round < rounds(); ++round) {
     auto victim = snapshot::Snapshot::open(path("victim"));
-    std::atomic<bool> done{false};
-    std::thread reader([&] {
-      while (!done) {
-        try {
-          test::everything_in(*victim);
-        } catch (const FormatError&) {
-        } catch (const std::logic_error&) {  // records changed in the midst of the tree
-        }
-      }
-    });
+    Reader reader(*victim);
+    reader.wait_for_a_round();
+    EXPECT_EQ(reader.refused() + reader.in_circles() + reader.failed(), 0u) << "nothing was changed yet";
+    bool cut_ones = round % 2 != 0;
     for (int change = 0; change < 4; ++change) {
-      if (round % 2 == 0)
-        overwrite(some_file());
-      else
+      if (cut_ones)
         cut(some_file());
+      else
+        overwrite(some_file());
+      reader.wait_for_a_round();
     }
-    done = true;
-    reader.join();
+    reader.stop();
+    EXPECT_GE(reader.rounds(), 10u);
+    EXPECT_EQ(reader.failed(), 0u);
+    if (cut_ones) {
+      EXPECT_EQ(reader.in_circles(), 0u);
+    }
+    refused += reader.refused() > 0 ? 1 : 0;
     expect_other_is_served(*other);
     restore();
   }
+  EXPECT_GT(refused, rounds() / 2);
 }
 
 /// Takes all names of a listing.
