@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 
 #include "snapshot/check_parts.h"
+#include "snapshot/entry_reader.h"
 #include "snapshot/format.h"
 #include "snapshot/rules.h"
 #include "snapshot/shard_reader.h"
@@ -27,11 +29,11 @@ Marks::Marks(const Snapshot& snapshot, std::uint32_t array) {
 
 namespace {
 
-/// Sums over the entries of one shard. By index of attributes: no search for the owner of each entry.
+/// Sums over the entries of one shard. By index of attributes, of those that an entry has: there may be many
+/// that none has.
 struct ShardSums {
-  ShardSums(std::uint64_t attributes, std::size_t devices)
-      : by_attributes(attributes), inodes(devices, {~std::uint64_t{0}, 0}) {}
-  std::vector<OwnerTotals> by_attributes;
+  explicit ShardSums(std::size_t devices) : inodes(devices, {~std::uint64_t{0}, 0}) {}
+  std::unordered_map<std::uint32_t, OwnerTotals> by_attributes;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> inodes;
 };
 
@@ -40,10 +42,11 @@ class EntryPass {
   EntryPass(Context& context, const ShardReader& shard)
       : context_(context),
         shard_(shard),
-        sums_(shard.records(format::array_attributes), context.snapshot.manifest().devices.size()),
+        sums_(context.snapshot.manifest().devices.size()),
         wide_owned_(shard.records(format::array_wide)) {}
 
   void run() {
+    check_attributes();
     std::uint64_t entries = shard_.records(format::array_entries);
     for (std::uint64_t index = 0; index < entries && !context_.problems.full(); ++index) {
       try {
@@ -62,6 +65,18 @@ class EntryPass {
  private:
   [[noreturn]] void broken(std::uint32_t index, const char* rule, const char* detail) const {
     throw FormatError(shard_.file_name(format::array_entries), record_text(index), rule, detail);
+  }
+
+  /// All of them, whether an entry has them or not (A2-A5).
+  void check_attributes() {
+    std::uint64_t records = shard_.records(format::array_attributes);
+    for (std::uint64_t index = 0; index < records && !context_.problems.full(); ++index) {
+      try {
+        read_attributes(shard_, static_cast<std::uint32_t>(index), sums_.inodes.size());
+      } catch (const FormatError& error) {
+        context_.problems.add(error);
+      }
+    }
   }
 
   void check(std::uint32_t index) {
@@ -103,7 +118,12 @@ class EntryPass {
   }
 
   void count(const format::Entry& record, const Entry& entry) {
-    OwnerTotals& owner = sums_.by_attributes[record.attributes];
+    // Neighbours mostly share theirs: no search for each entry.
+    if (owner_ == nullptr || owner_of_ != record.attributes) {
+      owner_ = &sums_.by_attributes[record.attributes];
+      owner_of_ = record.attributes;
+    }
+    OwnerTotals& owner = *owner_;
     owner.entries += 1;
     if (!entry.is_directory()) owner.apparent_bytes += entry.apparent_bytes;
     owner.disk_bytes += entry.blocks * 512;
@@ -129,6 +149,8 @@ class EntryPass {
   Context& context_;
   const ShardReader& shard_;
   ShardSums sums_;
+  OwnerTotals* owner_ = nullptr;  // the sums of the entry before, by these attributes
+  std::uint32_t owner_of_ = 0;
   std::vector<bool> wide_owned_;
   bool broken_ = false;                        // some entry is
   std::optional<std::uint64_t> next_name_{0};  // where the next entry's name starts; unknown after a problem
@@ -141,12 +163,11 @@ void add(OwnerTotals& to, const OwnerTotals& from) noexcept {
 }
 
 void merge(Sums& sums, const ShardReader& shard, const ShardSums& part) {
-  for (std::uint64_t index = 0; index < part.by_attributes.size(); ++index) {
-    if (part.by_attributes[index].entries == 0) continue;
+  for (const auto& [index, totals] : part.by_attributes) {
     auto attributes =
         shard.record<format::Attributes>(format::array_attributes, index, rule::attributes_index);
-    add(sums.by_uid[attributes.uid], part.by_attributes[index]);
-    add(sums.by_gid[attributes.gid], part.by_attributes[index]);
+    add(sums.by_uid[attributes.uid], totals);
+    add(sums.by_gid[attributes.gid], totals);
   }
   for (std::size_t device = 0; device < part.inodes.size(); ++device) {
     sums.inodes[device].first = std::min(sums.inodes[device].first, part.inodes[device].first);

@@ -97,14 +97,18 @@ void take_numbers(const format::Entry& record, Entry& entry) {
 
 }  // namespace
 
+format::Attributes read_attributes(const ShardReader& shard, std::uint32_t index, std::size_t devices) {
+  auto record = shard.record<format::Attributes>(format::array_attributes, index, rule::attributes_index);
+  check_attributes(shard, index, record, devices);
+  return record;
+}
+
 Entry read_entry(const ShardReader& shard, std::uint32_t index, std::size_t devices,
                  RememberedAttributes& attributes) {
   auto record = shard.record<format::Entry>(format::array_entries, index, rule::entry_index);
   if (attributes.index != record.attributes) {
     attributes.index.reset();
-    attributes.record =
-        shard.record<format::Attributes>(format::array_attributes, record.attributes, rule::attributes_index);
-    check_attributes(shard, record.attributes, attributes.record, devices);
+    attributes.record = read_attributes(shard, record.attributes, devices);
     attributes.index = record.attributes;
   }
   const format::Attributes& shared = attributes.record;

@@ -14,6 +14,10 @@ namespace pwalk::snapshot {
 
 class ShardReader;
 
+/// Attributes record `index` of a shard of a snapshot that has so many devices. FormatError for a broken
+/// rule.
+format::Attributes read_attributes(const ShardReader& shard, std::uint32_t index, std::size_t devices);
+
 /// The attributes record that was read and checked last, for the next entry of the same shard: neighbours
 /// mostly share one.
 struct RememberedAttributes {

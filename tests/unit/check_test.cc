@@ -5,11 +5,14 @@
 #include "snapshot/check.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
+#include <new>
 #include <random>
 #include <set>
 
@@ -269,6 +272,57 @@ TEST_F(Check, SurvivesChangedRecordsWithRightHashes) {
   // Access times, birth times and the like may have any value; most else may not.
   EXPECT_GT(found, rounds / 2);
 }
+
+TEST_F(Check, FindsAttributesThatNoEntryHas) {
+  std::string path = write(test::sample_tree(), 1);
+  const test::SnapshotEditor whole(path);
+  auto rule_with = [&](auto change) {
+    test::SnapshotEditor editor(whole);
+    auto record = editor.get<format::Attributes>(0, format::array_attributes, 0);
+    change(record);
+    editor.put(0, format::array_attributes, editor.records(0, format::array_attributes), record);
+    editor.save();
+    CheckReport report = check_snapshot(path);
+    return report.problems.empty() ? "" : report.problems[0].rule;
+  };
+  using Attributes = format::Attributes;
+  EXPECT_EQ(rule_with([](Attributes&) {}), "");
+  EXPECT_EQ(rule_with([](Attributes& record) { record = {}; }), "A2");
+  EXPECT_EQ(rule_with([](Attributes& record) { record.flags |= 0x8000; }), "A3");
+  EXPECT_EQ(rule_with([](Attributes& record) { record.device_index = 99; }), "A4");
+  EXPECT_EQ(rule_with([](Attributes& record) { record.flags |= format::flag_no_stat; }), "A5");
+}
+
+#ifndef PWALK_INSTRUMENTED  // a sanitizer needs memory of its own
+
+TEST_F(Check, AttributesThatNoEntryHasTakeNoMemory) {
+  std::string path = write(test::sample_tree(), 1);
+  {
+    test::SnapshotEditor editor(path);
+    std::string& records = editor.array(0, format::array_attributes).records;
+    std::string one = records.substr(0, sizeof(format::Attributes));
+    for (int i = 0; i < 2'000'000; ++i) records += one;
+    editor.save();
+  }
+  // The sums of each record would be 96 MB.
+  struct rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_DATA, &before), 0);
+  std::uint64_t data_kib = 0;
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;)
+    if (word == "VmData:" && status >> data_kib) break;
+  struct rlimit tight = {data_kib * 1024 + (std::uint64_t{24} << 20), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_DATA, &tight), 0);
+  bool is_whole = false;
+  try {
+    is_whole = check_snapshot(path, {1, 100}).whole();
+  } catch (const std::bad_alloc&) {
+  }
+  ::setrlimit(RLIMIT_DATA, &before);
+  EXPECT_TRUE(is_whole);
+}
+
+#endif
 
 TEST_F(Check, EndsAtTheLimit) {
   std::string path = write(test::sample_tree(), 1);
