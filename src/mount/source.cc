@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -32,37 +33,76 @@ bool is_hidden(const std::string& name) {
   return name.empty() || name.front() == '.' || name.find('/') != std::string::npos;
 }
 
+/// The errno that answers a request: the storage's ESTALE would say that there is no such node.
+int answered(int error) noexcept {
+  return error == ESTALE ? EIO : error;
+}
+
+/// What failed, with its errno where that is not the one which is answered.
+std::string text_of(const std::system_error& error) {
+  std::string text = error.what();
+  std::string end = ": " + error.code().message();
+  if (answered(error.code().value()) == error.code().value() && text.ends_with(end))
+    text.resize(text.size() - end.size());
+  return text;
+}
+
+[[noreturn]] void throw_answered(const std::system_error& error) {
+  throw_errno(answered(error.code().value()), text_of(error));
+}
+
+[[noreturn]] void throw_unread(const std::string& name) {
+  throw_answered({errno, std::generic_category(), "cannot read '" + printable(name) + "'"});
+}
+
 bool is_directory(int directory, const std::string& name) {
   struct stat status {};
-  return ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+  if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return S_ISDIR(status.st_mode);
+  if (is_absence(errno)) return false;
+  throw_unread(name);
 }
 
 /// Of the manifest of snapshot directory `time`; nothing where there is no such file.
 std::optional<ManifestIdentity> identity_of(int directory, const std::string& time) {
   if (!is_directory(directory, time)) return std::nullopt;
+  std::string path = time + "/" + format::manifest_name;
   struct stat status {};
-  if (::fstatat(directory, (time + "/" + format::manifest_name).c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-    throw_errno("cannot read the manifest of '" + printable(time) + "'");
+  if (::fstatat(directory, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (is_absence(errno)) return std::nullopt;
+    throw_unread(path);
   }
   return ManifestIdentity{status.st_dev, status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
 }
 
-bool has_snapshot(int directory) {
-  for (const std::string& name : list_directory(directory)) {
-    if (!is_hidden(name) && identity_of(directory, name)) return true;
+/// Whether `is_wanted` says so of any of the names. What it throws of one counts where it does of none.
+template <class Predicate>
+bool any_name(const std::vector<std::string>& names, Predicate is_wanted) {
+  std::exception_ptr unread;
+  for (const std::string& name : names) {
+    try {
+      if (!is_hidden(name) && is_wanted(name)) return true;
+    } catch (const std::system_error&) {
+      unread = std::current_exception();
+    }
   }
+  if (unread) std::rethrow_exception(unread);
   return false;
 }
 
+bool has_snapshot(int directory) {
+  return any_name(list_directory(directory),
+                  [&](const std::string& name) { return identity_of(directory, name).has_value(); });
+}
+
 bool has_file(int directory, const char* name) {
-  return ::faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  if (::faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  if (is_absence(errno)) return false;
+  throw_unread(name);
 }
 
 struct stat stat_at(int directory, const std::string& name, int flags) {
   struct stat status {};
-  if (::fstatat(directory, name.c_str(), &status, flags) != 0)
-    throw_errno("cannot read '" + printable(name) + "'");
+  if (::fstatat(directory, name.c_str(), &status, flags) != 0) throw_unread(name);
   return status;
 }
 
@@ -88,11 +128,12 @@ SourceKind Source::kind_of_directory() const {
   if (::fstatat(directory_.get(), latest_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode))
     return SourceKind::name;
   if (has_snapshot(directory_.get())) return SourceKind::name;
-  for (const std::string& name : names) {
-    if (is_hidden(name) || !is_directory(directory_.get(), name)) continue;
-    Fd below(::openat(directory_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (below && has_snapshot(below.get())) return SourceKind::store;
-  }
+  if (any_name(names, [this](const std::string& name) {
+        if (!is_directory(directory_.get(), name)) return false;
+        Fd below(::openat(directory_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        return below && has_snapshot(below.get());
+      }))
+    return SourceKind::store;
   throw_errno(EINVAL, "'" + printable(path_) + "' is neither a snapshot nor a store of snapshots");
 }
 
@@ -131,35 +172,72 @@ SnapshotRef Source::by_slot(std::uint32_t slot) {
   if (kind_ == SourceKind::snapshot) return slot == only_->slot ? only_ : nullptr;
   if (SnapshotRef known = open_.by_slot(slot)) return known;
   // A handle from before this mount: open what the store has until the slot turns up.
+  std::exception_ptr unread;
+  auto try_to = [&](auto open) {
+    try {
+      open();
+    } catch (const std::system_error& error) {
+      if (is_absence(error.code().value())) return;  // removed meanwhile
+      log_.once(error.what());
+      unread = std::current_exception();
+    }
+  };
   for (const std::string& name : names()) {
-    for (const TimeOfName& at : times(name)) {
-      try {
-        snapshot(name, at.time);
-      } catch (const std::system_error& error) {
-        log_.once(error.what());
-      }
+    std::vector<TimeOfName> at;
+    try_to([&] { at = times(name); });
+    for (const auto& [time, open] : at) {
+      try_to([&] { snapshot(name, time); });
       if (SnapshotRef known = open_.by_slot(slot)) return known;
     }
   }
+  // It may be the one that could not be opened: that it is gone would be for ever.
+  if (unread) std::rethrow_exception(unread);
   return nullptr;
+}
+
+std::optional<ManifestIdentity> Source::identity(int directory, const StorePlace& place) const {
+  try {
+    return identity_of(directory, place.time);
+  } catch (const std::system_error& error) {
+    cannot_show(place, text_of(error), answered(error.code().value()));
+  }
+}
+
+void Source::cannot_show(const StorePlace& place, const std::string& why, int error) const {
+  std::system_error refused(error, std::generic_category(),
+                            "'" + printable(label(place)) + "' cannot be shown: " + why);
+  if (error != ENAMETOOLONG) log_.once(refused.what());  // look-ups may make up any number of such names
+  throw refused;
 }
 
 bool Source::still_has(const SnapshotRef& opened) {
   if (kind_ == SourceKind::snapshot) return true;
   try {
     Fd directory = open_name(opened->place.name);
-    if (identity_of(directory.get(), opened->place.time) == opened->identity) return true;
+    if (identity(directory.get(), opened->place) == opened->identity) return true;
   } catch (const std::system_error& gone) {
-    if (gone.code().value() != ENOENT) throw;
+    if (!is_absence(gone.code().value())) throw;
   }
   open_.drop(opened->place);
   return false;
 }
 
 Fd Source::open_name(const std::string& name) const {
-  if (kind_ == SourceKind::name) return open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY);
-  if (is_hidden(name)) throw_errno(ENOENT, "cannot open '" + printable(name) + "'");
-  return open_at(directory_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    if (kind_ == SourceKind::name) return open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY);
+    if (!is_hidden(name)) return open_at(directory_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  } catch (const std::system_error& error) {
+    throw_answered(error);
+  }
+  throw_errno(ENOENT, "cannot open '" + printable(name) + "'");
+}
+
+std::vector<std::string> Source::list(int directory, const std::string& label) const {
+  try {
+    return list_directory(directory);
+  } catch (const std::system_error& error) {
+    throw_errno(answered(error.code().value()), "cannot list '" + printable(label) + "'");
+  }
 }
 
 bool Source::has_name(const std::string& name) const {
@@ -168,19 +246,30 @@ bool Source::has_name(const std::string& name) const {
 
 std::vector<std::string> Source::names() const {
   if (kind_ == SourceKind::name) return {""};
-  std::vector<std::string> names = list_directory(directory_.get());
-  std::erase_if(names, [this](const std::string& name) { return !has_name(name); });
+  std::vector<std::string> names = list(directory_.get(), path_);
+  std::erase_if(names, [this](const std::string& name) {
+    try {
+      return !has_name(name);
+    } catch (const std::system_error& error) {
+      log_.once(error.what());
+      return false;
+    }
+  });
   return names;
 }
 
 std::vector<TimeOfName> Source::times(const std::string& name) const {
   Fd directory = open_name(name);
   std::vector<TimeOfName> times;
-  for (std::string& time : list_directory(directory.get())) {
+  for (std::string& time : list(directory.get(), name.empty() ? path_ : path_ + "/" + name)) {
     if (is_hidden(time)) continue;
-    std::optional<ManifestIdentity> identity = identity_of(directory.get(), time);
-    if (!identity) continue;
-    SnapshotRef open = open_.find({name, time}, *identity);
+    SnapshotRef open;
+    try {
+      std::optional<ManifestIdentity> found = identity(directory.get(), {name, time});
+      if (!found) continue;
+      open = open_.find({name, time}, *found);
+    } catch (const std::system_error&) {  // which is told
+    }
     times.push_back({std::move(time), std::move(open)});
   }
   return times;
@@ -190,6 +279,7 @@ std::optional<std::string> Source::latest(const std::string& name) const {
   Fd directory = open_name(name);
   char target[NAME_MAX + 1];
   ssize_t length = ::readlinkat(directory.get(), latest_name, target, sizeof target);
+  if (length < 0 && !is_absence(errno) && errno != EINVAL) throw_unread(latest_name);
   if (length <= 0 || length == sizeof target) return std::nullopt;
   std::string time(target, static_cast<std::size_t>(length));
   if (is_hidden(time)) return std::nullopt;
@@ -200,27 +290,32 @@ SnapshotRef Source::snapshot(const std::string& name, const std::string& time) {
   StorePlace place{name, time};
   if (is_hidden(time)) return nullptr;
   Fd directory = open_name(name);
-  std::optional<ManifestIdentity> identity = identity_of(directory.get(), time);
-  if (!identity) {
+  std::optional<ManifestIdentity> found = identity(directory.get(), place);
+  if (!found) {
     open_.drop(place);
     return nullptr;
   }
-  if (SnapshotRef known = open_.find(place, *identity)) return known;
-  std::shared_ptr<const Snapshot> opened;
+  if (SnapshotRef known = open_.find(place, *found)) return known;
+  // Errors are said here, where its place in the store is known.
   try {
     // A store's mount keeps nothing from being removed: it shows what the store has.
-    opened = Snapshot::open(directory.get(), time, snapshot::Hold::while_opening);
+    auto opened = Snapshot::open(directory.get(), time, snapshot::Hold::while_opening);
+    SnapshotRef added = open_.add(opened, place, *found);
+    tell_incomplete(*opened, label(place));
+    if (added->slot != opened->manifest().slot)
+      log_.once("'" + printable(label(place)) +
+                "' has the slot of another snapshot of the store (was it copied?): " +
+                "it is shown under a slot of its own until the mount ends");
+    return added;
   } catch (const FormatError& error) {
-    // Said here, where its place in the store is known.
-    throw_errno(EIO, "'" + printable(label(place)) + "' cannot be shown: " + error.what());
+    cannot_show(place, error.what(), EIO);
+  } catch (const std::system_error& error) {
+    int number = error.code().value();
+    if (!is_absence(number)) cannot_show(place, text_of(error), answered(number));
+    // Removed meanwhile, or a snapshot that lacks a file.
+    if (identity(directory.get(), place) == found) cannot_show(place, error.what(), EIO);
+    return nullptr;
   }
-  tell_incomplete(*opened, label(place));
-  SnapshotRef added = open_.add(opened, place, *identity);
-  if (added->slot != opened->manifest().slot)
-    log_.once("'" + printable(label(place)) +
-              "' has the slot of another snapshot of the store (was it copied?): " +
-              "it is shown under a slot of its own until the mount ends");
-  return added;
 }
 
 std::string Source::scan_name(const OpenSnapshot& snapshot) const {
@@ -241,7 +336,7 @@ std::string Source::read_manifest(const OpenSnapshot& snapshot, std::uint64_t of
   Fd directory =
       place.time.empty() ? open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY) : open_name(place.name);
   std::string path = place.time.empty() ? format::manifest_name : place.time + "/" + format::manifest_name;
-  if (!place.time.empty() && identity_of(directory.get(), place.time) != snapshot.identity)
+  if (!place.time.empty() && identity(directory.get(), place) != snapshot.identity)
     throw_errno(ESTALE, "'" + printable(label(place)) + "' is not there any more");
   Fd file = open_at(directory.get(), path, O_RDONLY | O_NOFOLLOW);
   std::string bytes(room, '\0');
@@ -258,10 +353,13 @@ void Source::drop_removed() {
   for (const StorePlace& place : open_.places()) {
     try {
       Fd directory = open_name(place.name);
-      if (!identity_of(directory.get(), place.time)) open_.drop(place);
+      if (!identity(directory.get(), place)) open_.drop(place);
     } catch (const std::system_error& error) {
-      if (error.code().value() != ENOENT) throw;
-      open_.drop(place);  // its NAME is gone too
+      if (is_absence(error.code().value())) {
+        open_.drop(place);  // its NAME is gone too
+      } else {
+        log_.once(error.what());
+      }
     }
   }
 }

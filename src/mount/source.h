@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +17,11 @@
 namespace pwalk::mount {
 
 enum class SourceKind { snapshot, name, store };
+
+/// Whether an errno says that there is no such name: any other one says only that it cannot be read.
+constexpr bool is_absence(int error) noexcept {
+  return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
 
 /// A snapshot's directory in a NAME.
 struct TimeOfName {
@@ -35,6 +41,9 @@ class Source {
 
   /// The one snapshot of a mount of kind snapshot.
   const SnapshotRef& only() const noexcept { return only_; }
+  // What cannot be read is not gone: std::system_error with the storage's errno (EIO for ESTALE), and for a
+  // snapshot that is damaged EIO. A listing has it like any other; that, too, is told to the log.
+
   /// The snapshot with a slot, opened if need be; nullptr if there is none.
   SnapshotRef by_slot(std::uint32_t slot);
   /// Whether the store still has an open snapshot; one that it has not is dropped.
@@ -71,9 +80,14 @@ class Source {
 
  private:
   Fd open_name(const std::string& name) const;
+  std::vector<std::string> list(int directory, const std::string& label) const;
   void open_only();
   SourceKind kind_of_directory() const;
   std::string label(const StorePlace& place) const;
+  /// Of the manifest at a place of the store; nothing where there is none.
+  std::optional<ManifestIdentity> identity(int directory, const StorePlace& place) const;
+  /// Tells the log once and throws std::system_error.
+  [[noreturn]] void cannot_show(const StorePlace& place, const std::string& why, int error) const;
   void tell_incomplete(const snapshot::Snapshot& snapshot, const std::string& label) const;
 
   std::string path_;

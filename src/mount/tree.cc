@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "mount/attributes.h"
 #include "mount/node_id.h"
 #include "mount/recursive.h"
@@ -130,15 +132,21 @@ Tree::Target Tree::resolve_name(std::uint64_t id) {
 
 Tree::Target Tree::resolve_latest(std::uint64_t id) {
   if (is_one_snapshot()) stale();
+  std::exception_ptr unread;
   for (std::string& name : source_.names()) {
-    std::optional<std::string> link = source_.latest(name);
-    if (!link || (latest_hash(name, *link) & node_value_mask) != node_value(id)) continue;
-    Target target;
-    target.kind = Target::Kind::latest;
-    target.name = std::move(name);
-    target.link = std::move(*link);
-    return target;
+    try {
+      std::optional<std::string> link = source_.latest(name);
+      if (!link || (latest_hash(name, *link) & node_value_mask) != node_value(id)) continue;
+      Target target;
+      target.kind = Target::Kind::latest;
+      target.name = std::move(name);
+      target.link = std::move(*link);
+      return target;
+    } catch (const std::system_error& error) {
+      if (!is_absence(error.code().value())) unread = std::current_exception();
+    }
   }
+  if (unread) std::rethrow_exception(unread);
   stale();
 }
 
@@ -172,6 +180,15 @@ Node Tree::entry_node_of(const SnapshotRef& in, const Entry& entry) const {
   node.name_lasts = !is_root || is_one_snapshot();
   node.attributes_last = true;
   return node;
+}
+
+/// The root of a snapshot of the store, whose damage is told with its place there.
+Node Tree::snapshot_node(const SnapshotRef& in) const {
+  try {
+    return entry_node_of(in, in->snapshot->root());
+  } catch (const FormatError& error) {
+    throw_errno(EIO, "'" + printable(source_.label(in->slot)) + "' is damaged: " + error.what());
+  }
 }
 
 /// A node of the store's own: readable for all who may use the mount, with the times of what is underneath.
@@ -276,7 +293,7 @@ Lookup Tree::look_up_in_store(const Target& parent, const std::string& name) {
         if (target) return {latest_node(parent.name, *target)};
       }
       SnapshotRef found = source_.snapshot(parent.name, name);
-      if (found) return {entry_node_of(found, found->snapshot->root())};
+      if (found) return {snapshot_node(found)};
       return missing(ENOENT, false);
     }
     default:
@@ -327,38 +344,53 @@ int Tree::list_snapshot(const Target& target, std::uint64_t offset, ListingSink&
   return error;
 }
 
+/// Whether NAME has a `latest`, or may have one.
+bool Tree::has_latest(const std::string& name) const {
+  try {
+    return source_.latest(name).has_value();
+  } catch (const std::system_error&) {
+    return true;
+  }
+}
+
+/// What a listing of the store or of a NAME tells of a name in it.
+Node Tree::listed_node(const Target& directory, const TimeOfName& listed) const {
+  try {
+    if (directory.kind == Target::Kind::store) return name_node(listed.time);
+    if (listed.open) return snapshot_node(listed.open);
+  } catch (const std::system_error&) {
+    // What cannot be read keeps nothing from the others: its own look-up gives the error.
+  }
+  // Without node id: a listing opens no snapshot, whose root's type and number are not known here. The
+  // number only says that there is one. Of an open one it is the right one: by it the kernel finds the name
+  // of a directory that it has by a file handle.
+  Node node;
+  node.attributes.st_ino = own_inodes_first | name_hash(listed.time) >> 1;
+  if (directory.kind == Target::Kind::name && listed.time == latest_name) node.attributes.st_mode = S_IFLNK;
+  return node;
+}
+
 int Tree::list_store(const Target& target, std::uint64_t offset, ListingSink& sink) const {
   for (; offset < 2; ++offset) {
     Node node = offset == 0 ? node_of(target) : parent_of(target);
     node.id = 0;
     if (!sink.add(offset == 0 ? "." : "..", node, offset + 1)) return 0;
   }
-  bool is_store = target.kind == Target::Kind::store;
   std::vector<TimeOfName> listed;
-  if (is_store) {
+  if (target.kind == Target::Kind::store) {
     for (std::string& name : source_.names()) listed.push_back({std::move(name), nullptr});
   } else {
     listed = source_.times(target.name);
-    if (source_.latest(target.name)) listed.push_back({latest_name, nullptr});
+    auto is_latest = [](const TimeOfName& one) { return one.time == latest_name; };
+    if (std::none_of(listed.begin(), listed.end(), is_latest) && has_latest(target.name))
+      listed.push_back({latest_name, nullptr});
   }
   std::sort(listed.begin(), listed.end(),
             [](const TimeOfName& a, const TimeOfName& b) { return own_offset(a.time) < own_offset(b.time); });
-  for (const auto& [name, open] : listed) {
-    std::uint64_t next = own_offset(name);
+  for (const TimeOfName& one : listed) {
+    std::uint64_t next = own_offset(one.time);
     if (next <= offset) continue;
-    // Without node id: a listing opens no snapshot, whose root's type and number are not known here. The
-    // number only says that there is one. Of an open one it is the right one: by it the kernel finds the name
-    // of a directory that it has by a file handle.
-    Node node;
-    node.attributes.st_ino = own_inodes_first | name_hash(name) >> 1;
-    if (is_store) {
-      node = name_node(name);
-    } else if (name == latest_name) {
-      node.attributes.st_mode = S_IFLNK;
-    } else if (open) {
-      node = entry_node_of(open, open->snapshot->root());
-    }
-    if (!sink.add(name.c_str(), node, next)) return 0;
+    if (!sink.add(one.time.c_str(), listed_node(target, one), next)) return 0;
   }
   return 0;
 }

@@ -72,6 +72,7 @@ class Tree {
   bool is_narrowed(const SnapshotRef& in, const snapshot::Entry& entry) const noexcept;
   bool is_closed_here(const SnapshotRef& in, const snapshot::Entry& entry) const;
   Node entry_node_of(const SnapshotRef& in, const snapshot::Entry& entry) const;
+  Node snapshot_node(const SnapshotRef& in) const;
   Node own_node(const struct stat& underlying, std::uint64_t id, mode_t mode) const;
   Node store_node() const;
   Node name_node(const std::string& name) const;
@@ -79,6 +80,8 @@ class Tree {
   Node parent_of(const Target& target) const;
   Lookup look_up_in_store(const Target& parent, const std::string& name);
   int list_snapshot(const Target& target, std::uint64_t offset, ListingSink& sink) const;
+  bool has_latest(const std::string& name) const;
+  Node listed_node(const Target& directory, const TimeOfName& listed) const;
   int list_store(const Target& target, std::uint64_t offset, ListingSink& sink) const;
 
   Source& source_;

@@ -1,0 +1,283 @@
+// A store of which some cannot be read, or is damaged: that is no word about the rest of it, and not the same
+// as being gone.
+// SPDX-License-Identifier: MIT
+#include "support/calls.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "mount/node_id.h"
+#include "mount/source.h"
+#include "mount/tree.h"
+#include "support/sample_snapshot.h"
+#include "support/snapshot_editor.h"
+#include "support/temporary_directory.h"
+
+namespace pwalk::mount {
+namespace {
+
+namespace fs = std::filesystem;
+namespace instead = test::instead;
+namespace real = test::real;
+using test::fail_with;
+
+const std::string first = "2026-01-01T000000Z", second = "2026-01-02T000000Z", third = "2026-01-03T000000Z";
+
+class Listed final : public ListingSink {
+ public:
+  bool add(const char* name, const Node& node, std::uint64_t) override {
+    types[name] = node.attributes.st_mode & S_IFMT;
+    return true;
+  }
+  std::map<std::string, mode_t> types;
+};
+
+/// A store with two NAMEs, of which one has three snapshots, and a mount of it.
+class MountedStore : public ::testing::Test {
+ protected:
+  MountedStore() {
+    directory_.make_directory("store");
+    for (const char* name : {"name", "other"}) directory_.make_directory(std::string("store/") + name);
+    std::uint32_t slot = 0;
+    for (const std::string& time : {first, second, third}) write("name/" + time, slot++);
+    write("other/" + first, slot);
+    fs::create_symlink(third, path("name/latest"));
+    mount();
+  }
+  ~MountedStore() override { test::answer_nothing(); }
+
+  std::string path(const std::string& name) const { return directory_.path("store/" + name); }
+  void write(const std::string& name, std::uint32_t slot) {
+    test::write_sample(path(name), test::sample_directory("", 2, 0755, {test::sample_file("file", 3, 10)}),
+                       1);
+    test::SnapshotEditor editor(path(name));
+    editor.manifest().slot = slot;
+    editor.manifest().ancestors = {{0755, 0, 0, false}};  // by which the root is looked at
+    editor.save();
+  }
+  void mount() {
+    tree_.reset();
+    source_.emplace(directory_.path("store"), log_);
+    tree_.emplace(*source_, AclPolicy{}, TotalsOptions{});
+  }
+  /// In the first block of records, whose hash no longer fits.
+  void damage(const std::string& time) {
+    std::string entries = path("name/" + time + "/00000000.entries");
+    std::string bytes = test::read_bytes(entries);
+    bytes[4096] = static_cast<char>(bytes[4096] ^ 1);
+    test::write_bytes(entries, bytes);
+  }
+  /// Fails what looks at a path, in whatever directory.
+  static void fail_stat(const std::string& of, int error) {
+    instead::fstatat = [=](int d, const char* p, struct stat* s, int f) {
+      return of == p ? fail_with(error) : real::fstatat(d, p, s, f);
+    };
+  }
+
+  Lookup look_up(const std::string& name, const std::string& time) {
+    return tree_->look_up(tree_->look_up(root_node, name).node.value().id, time);
+  }
+  std::uint64_t id(const std::string& time) { return look_up("name", time).node.value().id; }
+  std::map<std::string, mode_t> list(std::uint64_t id) {
+    Listed listed;
+    EXPECT_EQ(tree_->list(id, 0, listed), 0);
+    return listed.types;
+  }
+  std::map<std::string, mode_t> list_name() { return list(tree_->look_up(root_node, "name").node->id); }
+  /// The errno that answers; 0 for a node.
+  template <class Action>
+  static int error_of(Action action) {
+    try {
+      action();
+    } catch (const std::system_error& error) {
+      return error.code().value();
+    }
+    return 0;
+  }
+  int error_of_look_up(const std::string& time) {
+    int error = 0;
+    int thrown = error_of([&] { error = look_up("name", time).error; });
+    return thrown != 0 ? thrown : error;
+  }
+  /// How many messages name a snapshot.
+  auto told(const std::string& name) const {
+    return std::count_if(said_.begin(), said_.end(),
+                         [&](const std::string& text) { return text.find(name) != std::string::npos; });
+  }
+
+  test::TemporaryDirectory directory_;
+  std::vector<std::string> said_;
+  Log log_{[this](const std::string& text) { said_.push_back(text); }};
+  std::optional<Source> source_;
+  std::optional<Tree> tree_;
+};
+
+TEST_F(MountedStore, ListsAnOpenOneThatIsCutWithTheOthers) {
+  for (const std::string& time : {first, second, third}) id(time);
+  fs::resize_file(path("name/" + first + "/00000000.entries"), 4096);
+  auto listed = list_name();
+  EXPECT_EQ(listed.size(), 6u);  // the dots and latest
+  EXPECT_TRUE(listed.count(first));
+  EXPECT_EQ(listed[second], mode_t{S_IFDIR});
+  EXPECT_EQ(listed[third], mode_t{S_IFDIR});
+  EXPECT_EQ(listed["latest"], mode_t{S_IFLNK});
+  EXPECT_EQ(error_of_look_up(first), EIO);
+  EXPECT_EQ(error_of_look_up(second), 0);
+}
+
+TEST_F(MountedStore, SaysWhichSnapshotsRootIsDamaged) {
+  for (const std::string& time : {first, second}) id(time);
+  for (const std::string& time : {first, second})
+    fs::resize_file(path("name/" + time + "/00000000.entries"), 4096);
+  for (const std::string& time : {first, second}) {
+    std::string text;
+    try {
+      look_up("name", time);
+    } catch (const std::system_error& error) {
+      text = error.what();
+    }
+    EXPECT_NE(text.find("name/" + time + "' is damaged"), std::string::npos) << text;
+  }
+}
+
+TEST_F(MountedStore, OpensHandlesBehindADamagedSnapshot) {
+  std::uint64_t whole = id(second), broken = id(first);
+  damage(first);
+  mount();
+  EXPECT_TRUE(S_ISDIR(tree_->node(whole).attributes.st_mode));
+  EXPECT_EQ(told("name/" + first + "' cannot be shown: 00000000.entries"), 1);
+  EXPECT_EQ(error_of([&] { tree_->node(broken); }), EIO);
+  EXPECT_EQ(error_of_look_up(first), EIO);
+  EXPECT_EQ(said_.size(), 1u);
+}
+
+TEST_F(MountedStore, ListsWhatCannotBeLookedAt) {
+  for (const std::string& of : {first, first + "/manifest.json"}) {
+    for (int error : {EACCES, EIO}) {
+      said_.clear();
+      fail_stat(of, error);
+      for (int times = 0; times < 2; ++times) {
+        EXPECT_EQ(list_name().size(), 6u);
+        EXPECT_EQ(error_of_look_up(first), error);
+        EXPECT_EQ(error_of_look_up(second), 0);
+      }
+      EXPECT_EQ(told("name/" + first), 1);
+      EXPECT_EQ(said_.size(), 1u);
+      test::answer_nothing();
+      EXPECT_EQ(error_of_look_up(first), 0);
+      mount();
+    }
+  }
+}
+
+TEST_F(MountedStore, KeepsOpenWhatCannotBeLookedAt) {
+  for (const std::string& of : {first, first + "/manifest.json"}) {
+    for (int error : {EIO, ETIMEDOUT, EACCES, EHOSTDOWN, ESTALE}) {
+      std::uint64_t root = id(first), file = tree_->look_up(root, "file").node->id;
+      fail_stat(of, error);
+      int answered = error == ESTALE ? EIO : error;
+      EXPECT_EQ(error_of_look_up(first), answered);
+      EXPECT_EQ(error_of([&] { tree_->look_up(root, "."); }), answered);
+      source_->drop_removed();
+      // Opened anew it could not be.
+      EXPECT_EQ(error_of([&] { tree_->node(file); }), 0) << error;
+      test::answer_nothing();
+    }
+  }
+}
+
+TEST_F(MountedStore, DropsWhatIsGone) {
+  for (int error : {ENOENT, ENOTDIR, ELOOP}) {
+    std::uint64_t root = id(first), file = tree_->look_up(root, "file").node->id;
+    fail_stat(first + "/manifest.json", error);
+    EXPECT_EQ(list_name().count(first), 0u);
+    EXPECT_EQ(error_of_look_up(first), ENOENT);
+    EXPECT_EQ(error_of([&] { tree_->node(file); }), ESTALE);
+    test::answer_nothing();
+  }
+  EXPECT_TRUE(said_.empty());
+}
+
+TEST_F(MountedStore, SweepsBehindWhatCannotBeLookedAt) {
+  id(first);
+  std::uint64_t gone = id(second);
+  fs::remove_all(path("name/" + second));
+  fail_stat(first + "/manifest.json", EIO);
+  source_->drop_removed();
+  test::answer_nothing();
+  EXPECT_EQ(error_of([&] { tree_->node(gone); }), ESTALE);
+}
+
+TEST_F(MountedStore, SaysNotOfAHandleThatItIsGoneWhereOneCannotBeRead) {
+  std::uint64_t file = tree_->look_up(id(first), "file").node->id;
+  mount();
+  fail_stat(first + "/manifest.json", ETIMEDOUT);
+  EXPECT_EQ(error_of([&] { tree_->node(file); }), ETIMEDOUT);
+  test::answer_nothing();
+  EXPECT_EQ(error_of([&] { tree_->node(file); }), 0);
+}
+
+TEST_F(MountedStore, ASnapshotThatLacksAFileIsThere) {
+  fs::remove(path("name/" + first + "/00000000.entries"));
+  EXPECT_EQ(error_of_look_up(first), EIO);
+  EXPECT_EQ(list_name().count(first), 1u);
+  EXPECT_EQ(told("name/" + first + "' cannot be shown: 00000000.entries"), 1);
+}
+
+TEST_F(MountedStore, ASnapshotThatCannotBeOpenedIsThere) {
+  for (auto [error, answer] : {std::pair(ENOENT, EIO), {ELOOP, EIO}, {ESTALE, EIO}, {EACCES, EACCES}}) {
+    instead::openat = [error = error](int d, const char* p, int f, unsigned m) {
+      return std::string_view(p) == "manifest.json" ? fail_with(error) : real::openat(d, p, f, m);
+    };
+    EXPECT_EQ(error_of_look_up(first), answer);
+    EXPECT_EQ(told("name/" + first + "' cannot be shown: cannot open 'manifest.json'"), 1);
+    said_.clear();
+  }
+  // Removed between the two looks at it.
+  instead::openat = [this](int d, const char* p, int f, unsigned m) {
+    if (p == first) fs::remove_all(path("name/" + first));
+    return real::openat(d, p, f, m);
+  };
+  EXPECT_EQ(error_of_look_up(first), ENOENT);
+  EXPECT_TRUE(said_.empty());
+}
+
+TEST_F(MountedStore, ListsANameThatCannotBeLookedAt) {
+  std::uint64_t other = look_up("other", first).node->id;
+  for (int error : {EIO, EACCES}) {
+    fail_stat("name", error);
+    EXPECT_EQ(list(root_node).size(), 4u);
+    EXPECT_EQ(error_of([&] { tree_->look_up(root_node, "name"); }), error);
+    EXPECT_EQ(error_of([&] { tree_->node(other); }), 0);
+    test::answer_nothing();
+  }
+  instead::openat = [](int d, const char* p, int f, unsigned m) {
+    return std::string_view(p) == "name" ? fail_with(EIO) : real::openat(d, p, f, m);
+  };
+  EXPECT_EQ(list(root_node).size(), 4u);
+  mount();
+  EXPECT_EQ(error_of([&] { tree_->node(other); }), 0);
+}
+
+TEST_F(MountedStore, ListsALatestThatCannotBeRead) {
+  std::uint64_t link = id("latest");
+  instead::readlinkat = [](int, const char*, char*, std::size_t) { return fail_with(EIO); };
+  EXPECT_EQ(list_name()["latest"], mode_t{S_IFLNK});
+  EXPECT_EQ(error_of_look_up("latest"), EIO);
+  EXPECT_EQ(error_of([&] { tree_->node(link); }), EIO);
+}
+
+TEST_F(MountedStore, NamesTooLongAreNotTold) {
+  EXPECT_EQ(error_of_look_up(std::string(300, 'x')), ENAMETOOLONG);
+  EXPECT_TRUE(said_.empty());
+}
+
+}  // namespace
+}  // namespace pwalk::mount
