@@ -3,6 +3,7 @@
 #include "mount/views.h"
 
 #include <array>
+#include <string>
 
 #include "base/error.h"
 #include "mount/attributes.h"
@@ -189,9 +190,11 @@ int Views::list_children(const View& view, std::uint64_t offset, ListingSink& si
   snapshot::Directory directory = view.directory();
   bool is_stat = view.kind == NodeKind::stat_directory;
   if (offset - 2 >= directory.record.child_count) return listing_error(directory);
+  std::string name;
   snapshot::Children children(snapshot, directory, static_cast<std::uint32_t>(offset - 2));
   while (!children.at_end()) {
     Entry child = children.next();
+    name = child.name;  // a copy, as in Tree::list_snapshot
     Node listed;
     if (is_stat) {
       // Without node id, so that the kernel asks for the attributes of those that it needs: the length of
@@ -202,7 +205,7 @@ int Views::list_children(const View& view, std::uint64_t offset, ListingSink& si
     } else {
       listed = node({NodeKind::du_file, view.in, child});
     }
-    if (!sink.add(child.name.data(), listed, std::uint64_t{children.position()} + 2)) return 0;
+    if (!sink.add(name.c_str(), listed, std::uint64_t{children.position()} + 2)) return 0;
   }
   return listing_error(directory);
 }

@@ -311,5 +311,44 @@ TEST_F(ChangingFiles, UnderAMountOfAStore) {
   EXPECT_GT(harmed, rounds() / 3);
 }
 
+/// Overwrites the names of a snapshot in the moment in which it is handed the first one.
+class Overwriting final : public mount::ListingSink {
+ public:
+  explicit Overwriting(const std::string& names_file) : file_(open_at(AT_FDCWD, names_file, O_RDWR)) {}
+
+  bool add(const char* name, const mount::Node&, std::uint64_t next) override {
+    if (next <= 2) return true;  // the dots
+    struct stat status;
+    if (::fstat(file_.get(), &status) != 0) return false;
+    std::string junk(static_cast<std::size_t>(status.st_size) - 4096, 'x');
+    write_exactly(file_.get(), junk.data(), junk.size(), 4096, "names");
+    first_ = name;
+    return false;
+  }
+  std::string first_;
+
+ private:
+  Fd file_;
+};
+
+TEST_F(ChangingFiles, ANameThatIsListedIsACopy) {
+  for (const char* view : {"", "stat", "du"}) {
+    mount::Log log([](const std::string&) {});
+    mount::Source source(path("victim"), log);
+    mount::Tree tree(source, {}, {});
+    std::uint64_t id = mount::root_node;
+    if (*view != '\0') id = tree.look_up(tree.look_up(id, ".pwalk").node.value().id, view).node.value().id;
+    std::string names_file;
+    for (const auto& [name, bytes] : files_) {
+      // The shard that has the root's children.
+      if (name.ends_with(".names") && bytes.find("directory 39") != std::string::npos) names_file = name;
+    }
+    Overwriting sink(file_path(names_file));
+    EXPECT_EQ(tree.list(id, 0, sink), 0);
+    EXPECT_TRUE(sink.first_ == "directory 0") << view << ", " << sink.first_.size() << " bytes";
+    restore();
+  }
+}
+
 }  // namespace
 }  // namespace pwalk
