@@ -7,6 +7,7 @@
 
 #include "report/child_totals.h"
 #include "report/error_list.h"
+#include "report/scanned_path.h"
 #include "report/subtree_summary.h"
 
 namespace pwalk::mount {
@@ -19,18 +20,20 @@ std::string piece(const std::string& text, std::uint64_t offset, std::size_t roo
   return offset < text.size() ? text.substr(offset, room) : std::string();
 }
 
-/// One line for each error, paths relative to the directory; the last line says how many are left out.
+/// One line for each error, paths relative to the directory and cut at path_bytes_max; the last line says how
+/// many are left out.
 std::string errors_text(const View& view) {
   std::string text;
   std::uint64_t shown = 0;
-  report::visit_errors(view.in->snapshot, view.entry, ".", [&](const report::FailedEntry& error) {
+  auto add = [&](const report::FailedEntry& error) {
     std::string line = error.message();
     if (text.size() + line.size() > errors_bytes_max) return false;
     text += line;
     text += '\n';
     ++shown;
     return true;
-  });
+  };
+  report::visit_errors(view.in->snapshot, view.entry, ".", add, report::path_bytes_max);
   std::uint64_t all = view.directory().record.errors;
   if (shown < all) text += "… and " + std::to_string(all - shown) + " more\n";
   return text;

@@ -56,7 +56,8 @@ std::string FailedEntry::message() const {
 }
 
 void visit_errors(const std::shared_ptr<const snapshot::Snapshot>& snapshot, const snapshot::Entry& start,
-                  const std::string& start_path, const std::function<bool(const FailedEntry&)>& take) {
+                  const std::string& start_path, const std::function<bool(const FailedEntry&)>& take,
+                  std::size_t path_bytes_max) {
   if (start.is_directory() && snapshot->directory_of(start).record.errors == 0) return;
   std::vector<format::Error> errors = sorted_errors(*snapshot);
   auto from = [&](Place place) {
@@ -70,7 +71,8 @@ void visit_errors(const std::shared_ptr<const snapshot::Snapshot>& snapshot, con
     }
     return true;
   };
-  TreeCursor cursor(snapshot, start, start_path, TreeCursor::Among::directories);
+  NameBytes name_bytes(*snapshot);  // of the entries that the cursor does not look at
+  TreeCursor cursor(snapshot, start, start_path, TreeCursor::Among::directories, path_bytes_max);
   for (auto visit = cursor.next(); visit != TreeCursor::Visit::end; visit = cursor.next()) {
     if (visit == TreeCursor::Visit::other) {  // a start that is no directory
       if (!take_of(start.place, cursor.path())) return;
@@ -83,13 +85,14 @@ void visit_errors(const std::shared_ptr<const snapshot::Snapshot>& snapshot, con
     }
     if (!take_of(directory.entry(), cursor.path())) return;
     Place first{directory.record.child_shard, directory.record.child_first};
-    std::string prefix = cursor.path() + (cursor.path().ends_with('/') ? "" : "/");
-    for (auto error = from(first); error != errors.end() && error->entry_shard == first.shard &&
-                                   error->entry - first.index < directory.record.child_count;
-         ++error) {
-      snapshot::Entry entry = snapshot->entry(place_of(*error));
-      if (!entry.is_directory() && !take({prefix + std::string(entry.name), error->call, error->error}))
-        return;
+    auto error = from(first);
+    while (error != errors.end() && error->entry_shard == first.shard &&
+           error->entry - first.index < directory.record.child_count) {
+      Place place = place_of(*error);
+      snapshot::Entry entry = snapshot->entry(place);
+      name_bytes.take(entry);
+      if (!entry.is_directory() && !take_of(place, cursor.path_of_child(entry.name))) return;
+      while (error != errors.end() && place_of(*error) == place) ++error;
     }
   }
 }

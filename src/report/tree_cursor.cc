@@ -5,14 +5,37 @@
 
 #include "base/error.h"
 #include "snapshot/rules.h"
+#include "snapshot/shard_reader.h"
 
 namespace pwalk::report {
 
+namespace {
+
+constexpr std::string_view cut = "…";
+
+}  // namespace
+
+NameBytes::NameBytes(const snapshot::Snapshot& snapshot) noexcept {
+  for (std::uint32_t shard = 0; shard < snapshot.shard_count(); ++shard)
+    left_ += snapshot.shard(shard).records(format::array_names);
+}
+
+void NameBytes::take(const snapshot::Entry& entry) {
+  std::uint64_t bytes = entry.name.size() + 1;  // the NUL
+  if (bytes > left_)
+    throw FormatError(snapshot::array_file_name(entry.place.shard, format::array_names),
+                      "entry " + std::to_string(entry.place.index), snapshot::rule::names_used,
+                      "shares its name with another entry");
+  left_ -= bytes;
+}
+
 TreeCursor::TreeCursor(std::shared_ptr<const snapshot::Snapshot> snapshot, const snapshot::Entry& start,
-                       std::string start_path, Among among)
+                       std::string start_path, Among among, std::size_t path_bytes_max)
     : snapshot_(std::move(snapshot)),
       among_(among),
       entry_(start),
+      name_bytes_(*snapshot_),
+      path_bytes_max_(path_bytes_max),
       start_length_(start_path.size()),
       path_(std::move(start_path)) {}
 
@@ -29,9 +52,8 @@ TreeCursor::Visit TreeCursor::next() {
   if (last_ == Visit::other) drop_name();
   if (position_ == child_count()) return last_ = Visit::leave;
   take_child();
-  ++depth_;
-  if (path_.empty() || path_.back() != '/') path_ += '/';
-  path_ += entry_.name;
+  name_bytes_.take(entry_);
+  add_name(entry_.name);
   return last_ = entry_.is_directory() ? Visit::enter : Visit::other;
 }
 
@@ -65,8 +87,30 @@ void TreeCursor::go_up() {
   drop_name();
 }
 
+std::string TreeCursor::path_of_child(std::string_view name) const {
+  if (levels_cut_ > 0) return path_;
+  std::string path = path_;
+  if (path.empty() || path.back() != '/') path += '/';
+  path += fits(name) ? name : cut;
+  return path;
+}
+
+bool TreeCursor::fits(std::string_view name) const noexcept {
+  return path_.size() < path_bytes_max_ && name.size() < path_bytes_max_ - path_.size();
+}
+
+void TreeCursor::add_name(std::string_view name) {
+  ++depth_;
+  if (levels_cut_ > 0 || !fits(name)) ++levels_cut_;
+  if (levels_cut_ > 1) return;
+  if (levels_cut_ == 1) name = cut;
+  if (path_.empty() || path_.back() != '/') path_ += '/';
+  path_ += name;
+}
+
 void TreeCursor::drop_name() {
   --depth_;
+  if (levels_cut_ > 0 && --levels_cut_ > 0) return;
   path_.resize(depth_ == 0 ? start_length_ : path_.rfind('/'));
 }
 

@@ -96,6 +96,22 @@ TEST(Views, IdsThatNameNothingAreStale) {
   EXPECT_TRUE(stale(view_node(NodeKind::views, static_cast<std::uint32_t>(slot) + 1, 0)));
 }
 
+/// A directory that could not be read at the end of a chain whose path nobody can use.
+TEST(Views, ErrorsAreToldWithPathsOfBoundedLength) {
+  test::SampleNode chain = test::sample_directory("locked", 10, 0700, {});
+  chain.outcome.state = format::state_failed;
+  chain.outcome.call = format::call_openat;
+  chain.outcome.error = EACCES;
+  for (std::uint64_t level = 0; level < 300; ++level)
+    chain = test::sample_directory(std::string(255, 'x'), 100 + level, 0755, {chain});
+  ViewsOf views(test::sample_directory("", 2, 0755, {chain}));
+  std::uint64_t errors = views.id(views.id(root_node, ".pwalk"), "errors");
+  std::string text = views.tree().read(errors, 0, std::size_t{1} << 20);
+  std::string path = ".";
+  for (int level = 0; level < 255; ++level) path += "/" + std::string(255, 'x');
+  EXPECT_TRUE(text == "cannot open '" + path + "/…': Permission denied\n") << text.size() << " bytes";
+}
+
 /// Every node below and including `id`, views too.
 class Collector final : public ListingSink {
  public:

@@ -8,8 +8,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "snapshot/writer.h"
+#include "support/sample_snapshot.h"
+#include "support/snapshot_editor.h"
 #include "support/temporary_directory.h"
 
 namespace pwalk::report {
@@ -81,6 +84,49 @@ TEST(ErrorList, StopsAtItsLimit) {
   auto snapshot = snapshot_with_errors(directory.path("snapshot"));
   EXPECT_EQ(list_errors(snapshot, 2).size(), 2u);
   EXPECT_EQ(list_errors(snapshot, 0).size(), 0u);
+}
+
+TEST(ErrorList, CutsPathsThatGetTooLong) {
+  test::TemporaryDirectory directory;
+  auto snapshot = snapshot_with_errors(directory.path("snapshot"));
+  std::vector<std::string> paths;
+  auto take = [&](const FailedEntry& failed) {
+    paths.push_back(failed.path);
+    return true;
+  };
+  visit_errors(snapshot, snapshot->root(), ".", take, 6);
+  EXPECT_EQ(paths, (std::vector<std::string>{"./bad\n", "./link", "./…"}));
+}
+
+/// Many errors of files in directories that all have one long name.
+TEST(ErrorList, ReadsNoNameOverAndOver) {
+  test::TemporaryDirectory directory;
+  std::string path = directory.path("snapshot");
+  std::vector<test::SampleNode> directories;
+  for (std::uint64_t i = 0; i < 9; ++i) {
+    test::SampleNode file = test::sample_file("file" + std::to_string(i), 100 + i, 1);
+    file.has_stat = false;
+    file.stat_error = EIO;
+    directories.push_back(test::sample_directory("d" + std::to_string(i), 200 + i, 0755, {file}));
+  }
+  std::string long_name(1 << 20, 'x');
+  directories.push_back(test::sample_file(long_name, 3, 1));
+  test::write_sample(path, test::sample_directory("", 2, 0755, directories), 1);
+  test::SnapshotEditor editor(path);
+  std::uint32_t offset = 0;
+  editor.change_entry(long_name, [&](format::Entry& entry) { offset = entry.name; });
+  for (int i = 0; i < 9; ++i)
+    editor.change_entry("file" + std::to_string(i), [&](format::Entry& entry) { entry.name = offset; });
+  editor.save();
+  std::string rule;
+  std::size_t taken = 0;
+  try {
+    taken = list_errors(snapshot::Snapshot::open(path), 100).size();
+  } catch (const FormatError& error) {
+    rule = error.rule();
+  }
+  EXPECT_EQ(rule, "N6");
+  EXPECT_EQ(taken, 0u);
 }
 
 }  // namespace

@@ -7,8 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "../support/sample_snapshot.h"
+#include "../support/snapshot_editor.h"
 #include "../support/temporary_directory.h"
 #include "../support/tiny_scan.h"
+#include "base/error.h"
 #include "report/tree_cursor.h"
 
 namespace pwalk::report {
@@ -44,8 +47,9 @@ class TreeCursorTest : public ::testing::Test {
     snapshot_ = snapshot::Snapshot::open(live_.path("snapshot"));
   }
 
-  TreeCursor cursor(const std::string& inner, const std::string& shown, Among among = Among::entries) {
-    return TreeCursor(snapshot_, snapshot_->resolve(inner).value(), shown, among);
+  TreeCursor cursor(const std::string& inner, const std::string& shown, Among among = Among::entries,
+                    std::size_t path_bytes_max = std::string::npos) {
+    return TreeCursor(snapshot_, snapshot_->resolve(inner).value(), shown, among, path_bytes_max);
   }
 
   test::TemporaryDirectory live_;
@@ -91,6 +95,56 @@ TEST_F(TreeCursorTest, SkipLeavesAtOnce) {
   for (Among among : {Among::entries, Among::directories}) {
     TreeCursor top = cursor("", "T", among);
     EXPECT_EQ(visits(top, 0), (std::vector<std::string>{"+T 0", "-T 0"}));
+  }
+}
+
+TEST_F(TreeCursorTest, PathsAreCutWhereTheyGetTooLong) {
+  TreeCursor cut = cursor("", "T", Among::entries, 7);
+  EXPECT_EQ(visits(cut), (std::vector<std::string>{"+T 0", "T/a 1", "+T/b 1", "+T/b/… 2", "-T/b/… 2",
+                                                   "+T/b/… 2", "T/b/… 3", "T/b/… 3", "-T/b/… 2", "T/b/zz 2",
+                                                   "-T/b 1", "+T/c 1", "-T/c 1", "T/d 1", "-T 0"}));
+  TreeCursor whole = cursor("b", "T", Among::entries, 8);
+  EXPECT_EQ(visits(whole),
+            (std::vector<std::string>{"+T 0", "+T/empty 1", "-T/empty 1", "+T/full 1", "T/full/x 2",
+                                      "T/full/y 2", "-T/full 1", "T/zz 1", "-T 0"}));
+  TreeCursor children = cursor("b", "T", Among::directories, 8);
+  children.next();
+  EXPECT_EQ(children.path_of_child("longer"), "T/longer");
+  EXPECT_EQ(children.path_of_child("longest"), "T/…");
+  children.next();
+  EXPECT_EQ(children.path(), "T/empty");
+  EXPECT_EQ(children.path_of_child(""), "T/empty/");
+  EXPECT_EQ(children.path_of_child("x"), "T/empty/…");
+}
+
+/// Twenty levels under one name of a megabyte: each is sorted, ends with a NUL, and has a hash that is right.
+TEST(TreeCursor, NamesThatAreSharedMakeNoEndlessPaths) {
+  constexpr int levels = 20;
+  std::string long_name(1 << 20, 'x');
+  test::SampleNode chain = test::sample_directory("d0", 100, 0755, {test::sample_file("file", 99, 1)});
+  for (int level = 1; level < levels; ++level)
+    chain = test::sample_directory("d" + std::to_string(level), 100 + static_cast<std::uint64_t>(level), 0755,
+                                   {chain});
+  chain = test::sample_directory(long_name, 200, 0755, {chain});
+  test::TemporaryDirectory directory;
+  std::string path = directory.path("snapshot");
+  test::write_sample(path, test::sample_directory("", 2, 0755, {chain}), 1);
+  test::SnapshotEditor editor(path);
+  std::uint32_t offset = 0;
+  editor.change_entry(long_name, [&](format::Entry& entry) { offset = entry.name; });
+  for (int level = 0; level < levels; ++level)
+    editor.change_entry("d" + std::to_string(level), [&](format::Entry& entry) { entry.name = offset; });
+  editor.save();
+  auto snapshot = snapshot::Snapshot::open(path);
+  for (Among among : {Among::entries, Among::directories}) {
+    TreeCursor cursor(snapshot, snapshot->root(), "/", among);
+    std::string rule;
+    try {
+      while (cursor.next() != Visit::end) ASSERT_LT(cursor.path().size(), long_name.size() + 1000);
+    } catch (const FormatError& error) {
+      rule = error.rule();
+    }
+    EXPECT_EQ(rule, "N6");
   }
 }
 
