@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "mount/inode_numbers.h"
+#include "report/error_index.h"
 #include "snapshot/snapshot.h"
 
 namespace pwalk::mount {
@@ -46,6 +47,7 @@ struct OpenSnapshot {
   std::uint32_t generation = 0;
   InodeNumbers inodes;
   mode_t root_classes = 0777;  // permission bits that the root's ancestors leave it
+  std::unique_ptr<const report::KeptErrorIndex> errors = std::make_unique<report::KeptErrorIndex>();
 };
 using SnapshotRef = std::shared_ptr<const OpenSnapshot>;
 

@@ -66,9 +66,9 @@ std::string ViewTexts::whole(const View& view) const {
   const snapshot::Snapshot& snapshot = view.snapshot();
   switch (view.kind) {
     case NodeKind::own_json:
-      return report::own_json(snapshot, view.entry, owner_of(view.entry));
+      return report::own_json(snapshot, view.entry, owner_of(view.entry), *view.in->errors);
     case NodeKind::stat_file:
-      return report::entry_json(snapshot, view.entry, owner_of(view.entry));
+      return report::entry_json(snapshot, view.entry, owner_of(view.entry), *view.in->errors);
     case NodeKind::summary_json:
       return report::summary_json(snapshot, view.directory(), source_.scan_name(*view.in));
     case NodeKind::summary:
@@ -90,7 +90,7 @@ std::uint64_t ViewTexts::length(const View& view) const {
   const snapshot::Snapshot& snapshot = view.snapshot();
   switch (view.kind) {
     case NodeKind::own_json:
-      return report::own_json_bytes(snapshot, view.entry, owner_of(view.entry));
+      return report::own_json_bytes(snapshot, view.entry, owner_of(view.entry), *view.in->errors);
     case NodeKind::stat_file:
       return whole(view).size();
     case NodeKind::summary_json:

@@ -4,8 +4,9 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <span>
 #include <system_error>
-#include <vector>
 
 #include "base/text.h"
 #include "report/json_parts.h"
@@ -46,21 +47,22 @@ Json error_json(int error) {
       {"errno", error}, {"name", errno_name(error)}, {"message", std::generic_category().message(error)}};
 }
 
-/// The error records of an entry. They are in no order, so all are looked at: 16 bytes each, and only for an
-/// entry that shows that something failed.
-Json errors_json(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry) {
-  Json list = Json::array();
-  for (std::uint32_t shard = 0; shard < snapshot.shard_count(); ++shard) {
-    for (std::uint64_t i = 0; i < snapshot.error_count(shard); ++i) {
-      format::Error error = snapshot.error(shard, i);
-      if (snapshot::Place{error.entry_shard, error.entry} != entry.place) continue;
-      Json one = Json::object();
-      one["call"] = snapshot::call_name(error.call);
-      one.update(error_json(error.error));
-      list.push_back(one);
-    }
+/// What failed of an entry; null where there is no index.
+void add_errors(const snapshot::Entry& entry, const ErrorIndex* index, Json& json) {
+  if (index == nullptr) {
+    json["errors"] = nullptr;
+    return;
   }
-  return list;
+  std::span<const format::Error> errors = index->of(entry.place);
+  Json list = Json::array();
+  for (const format::Error& error : errors.first(std::min(errors.size(), entry_errors_max))) {
+    Json one = Json::object();
+    one["call"] = snapshot::call_name(error.call);
+    one.update(error_json(error.error));
+    list.push_back(one);
+  }
+  json["errors"] = list;
+  if (errors.size() > list.size()) json["errors_left_out"] = errors.size() - list.size();
 }
 
 void add_stat(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner,
@@ -99,7 +101,8 @@ Json directory_json(const snapshot::Directory& directory) {
               {"acl_unread", (record.flags & format::directory_acl_unread) != 0}};
 }
 
-Json fields(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner) {
+Json fields(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner,
+            const KeptErrorIndex& errors) {
   Json json{{"name", percent_encode(entry.name)},
             {"type", type_name(entry.mode)},
             {"inode", entry.inode},
@@ -115,7 +118,11 @@ Json fields(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, co
     json["directory"] = directory_json(directory);
     failed |= directory.record.error != 0 || (directory.record.flags & format::directory_acl_unread) != 0;
   }
-  json["errors"] = failed ? errors_json(snapshot, entry) : Json::array();
+  if (failed) {
+    add_errors(entry, errors.of(snapshot), json);
+  } else {
+    json["errors"] = Json::array();
+  }
   return json;
 }
 
@@ -157,10 +164,10 @@ constexpr OwnTotals widest_own{widest_number, widest_number, widest_number, wide
                                widest_number, widest_number, widest_number};
 
 std::string own_text(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner,
-                     const OwnTotals& own) {
+                     const KeptErrorIndex& errors, const OwnTotals& own) {
   Json json = Json::object();
   json["path"] = optional_text(scanned_path(snapshot, snapshot.directory_of(entry)));
-  json.update(fields(snapshot, entry, owner));
+  json.update(fields(snapshot, entry, owner, errors));
   json["own"] =
       Json{{"entries", own.entries},      {"files", own.files},   {"directories", own.directories},
            {"symlinks", own.symlinks},    {"others", own.others}, {"apparent_bytes", own.apparent_bytes},
@@ -170,18 +177,21 @@ std::string own_text(const snapshot::Snapshot& snapshot, const snapshot::Entry& 
 
 }  // namespace
 
-std::string entry_json(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner) {
-  return json_text(fields(snapshot, entry, owner));
+std::string entry_json(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner,
+                       const KeptErrorIndex& errors) {
+  return json_text(fields(snapshot, entry, owner, errors));
 }
 
-std::string own_json(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner) {
+std::string own_json(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner,
+                     const KeptErrorIndex& errors) {
   OwnTotals own = own_totals(snapshot, entry, snapshot.directory_of(entry));
-  return padded(own_text(snapshot, entry, owner, own), own_json_bytes(snapshot, entry, owner));
+  return padded(own_text(snapshot, entry, owner, errors, own),
+                own_json_bytes(snapshot, entry, owner, errors));
 }
 
 std::size_t own_json_bytes(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry,
-                           const Owner& owner) {
-  return own_text(snapshot, entry, owner, widest_own).size();
+                           const Owner& owner, const KeptErrorIndex& errors) {
+  return own_text(snapshot, entry, owner, errors, widest_own).size();
 }
 
 }  // namespace pwalk::report

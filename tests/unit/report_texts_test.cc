@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "report/child_totals.h"
 #include "report/entry_json.h"
@@ -13,6 +15,7 @@
 #include "report/scanned_path.h"
 #include "report/subtree_summary.h"
 #include "support/sample_snapshot.h"
+#include "support/snapshot_editor.h"
 #include "support/temporary_directory.h"
 
 namespace pwalk::report {
@@ -30,10 +33,11 @@ TEST(IsoTime, HasNineDigitsAndEveryYear) {
 class Texts : public testing::Test {
  protected:
   std::shared_ptr<const snapshot::Snapshot> write(const test::SampleNode& root) {
-    std::string path = directory_.path(std::to_string(++written_));
-    test::write_sample(path, root, 1);
-    return snapshot::Snapshot::open(path);
+    ++written_;
+    test::write_sample(last_path(), root, 1);
+    return snapshot::Snapshot::open(last_path());
   }
+  std::string last_path() const { return directory_.path(std::to_string(written_)); }
 
  private:
   int written_ = 0;
@@ -49,11 +53,11 @@ TEST_F(Texts, NamesOfAnyBytesComeBack) {
                                   std::string("caf\xc3\xa9"), std::string("\"\\\n")}) {
     auto snapshot = write(test::sample_directory("", 2, 0755, {test::sample_directory(name, 3, 0755, {})}));
     snapshot::Entry entry = snapshot->resolve(name).value();
-    auto json = nlohmann::json::parse(entry_json(*snapshot, entry, {name, std::nullopt}));
+    auto json = nlohmann::json::parse(entry_json(*snapshot, entry, {name, std::nullopt}, {}));
     EXPECT_EQ(percent_decode(json["name"].get<std::string>()), name);
     EXPECT_EQ(percent_decode(json["user"].get<std::string>()), name);
     EXPECT_TRUE(json["group"].is_null());
-    auto own = nlohmann::json::parse(own_json(*snapshot, entry, {}));
+    auto own = nlohmann::json::parse(own_json(*snapshot, entry, {}, {}));
     EXPECT_EQ(percent_decode(own["path"].get<std::string>()), snapshot->manifest().root + "/" + name);
     std::string line = child_line(entry, child_totals(*snapshot, entry));
     EXPECT_EQ(line.find_first_of("\x1b\x7f"), std::string::npos);
@@ -82,9 +86,9 @@ TEST_F(Texts, LengthsDoNotDependOnTheSubtree) {
   EXPECT_NE(summary_text(*few, a, "n"), summary_text(*many, b, "n"));
   snapshot::Entry d = few->resolve("d").value();
   snapshot::Entry e = many->resolve("d").value();
-  EXPECT_EQ(own_json(*few, d, {}).size(), own_json(*many, e, {}).size());
-  EXPECT_EQ(own_json(*few, d, {}).size(), own_json_bytes(*few, d, {}));
-  EXPECT_NE(own_json(*few, d, {}), own_json(*many, e, {}));
+  EXPECT_EQ(own_json(*few, d, {}, {}).size(), own_json(*many, e, {}, {}).size());
+  EXPECT_EQ(own_json(*few, d, {}, {}).size(), own_json_bytes(*few, d, {}, {}));
+  EXPECT_NE(own_json(*few, d, {}, {}), own_json(*many, e, {}, {}));
 }
 
 TEST_F(Texts, APathBeyondAllReasonIsLeftOut) {
@@ -101,7 +105,96 @@ TEST_F(Texts, APathBeyondAllReasonIsLeftOut) {
     with_path += path.has_value() ? 1 : 0;
   }
   EXPECT_EQ(with_path, 255u);
-  EXPECT_TRUE(nlohmann::json::parse(own_json(*snapshot, snapshot->entry(at.entry()), {}))["path"].is_null());
+  EXPECT_TRUE(
+      nlohmann::json::parse(own_json(*snapshot, snapshot->entry(at.entry()), {}, {}))["path"].is_null());
+}
+
+test::SampleNode file_without_stat(const std::string& name, std::uint64_t inode) {
+  test::SampleNode file = test::sample_file(name, inode, 1);
+  file.has_stat = false;
+  file.stat_error = EIO;
+  return file;
+}
+
+TEST_F(Texts, ErrorsOfAnEntryHaveTheirNumberLimited) {
+  write(test::sample_directory("", 2, 0755,
+                               {file_without_stat("a", 3), file_without_stat("b", 4),
+                                test::sample_file("c", 5, 1), test::sample_directory("d", 6, 0755, {})}));
+  test::SnapshotEditor editor(last_path());
+  auto add = [&](const char* name, std::uint16_t call, std::uint16_t errno_value, std::uint64_t times) {
+    snapshot::Place place = editor.entry(name);
+    while (times-- > 0)
+      editor.put(0, format::array_errors, editor.records(0, format::array_errors),
+                 format::Error{place.shard, place.index, call, errno_value, 0});
+  };
+  add("d", format::call_fgetxattr, EACCES, 1);
+  add("a", format::call_statx, ESTALE, 249);
+  add("d", format::call_openat, EPERM, 1);
+  add("b", format::call_statx, ENOMEM, 99);
+  editor.change_directory("d", [](format::Directory& directory) {
+    directory.state = format::state_failed;
+    directory.error = EPERM;
+  });
+  editor.save();
+  auto snapshot = snapshot::Snapshot::open(last_path());
+  KeptErrorIndex errors;
+  auto json = [&](const char* name) {
+    return nlohmann::json::parse(entry_json(*snapshot, snapshot->resolve(name).value(), {}, errors));
+  };
+  auto a = json("a"), b = json("b"), c = json("c"), d = json("d");
+  EXPECT_EQ(a["errors"].size(), 100u);
+  EXPECT_EQ(a["errors_left_out"], 150);
+  EXPECT_EQ(b["errors"].size(), 100u);
+  EXPECT_FALSE(b.contains("errors_left_out"));
+  EXPECT_EQ(c["errors"], nlohmann::json::array());
+  ASSERT_EQ(d["errors"].size(), 2u);
+  EXPECT_EQ(d["errors"][0]["name"], "EPERM");
+  EXPECT_EQ(d["errors"][1]["call"], "fgetxattr");
+  auto own = own_json(*snapshot, snapshot->resolve("d").value(), {}, errors);
+  EXPECT_EQ(own.size(), own_json_bytes(*snapshot, snapshot->resolve("d").value(), {}, errors));
+  EXPECT_EQ(nlohmann::json::parse(own)["errors"], d["errors"]);
+}
+
+TEST_F(Texts, ErrorsAreReadOnce) {
+  std::vector<test::SampleNode> files;
+  for (std::uint64_t i = 0; i < 100; ++i) files.push_back(file_without_stat("f" + std::to_string(i), 10 + i));
+  auto snapshot = write(test::sample_directory("", 2, 0755, files));
+  KeptErrorIndex errors;
+  auto errors_of = [&](const char* name) {
+    return nlohmann::json::parse(
+        entry_json(*snapshot, snapshot->resolve(name).value(), {}, errors))["errors"];
+  };
+  auto before = errors_of("f1");
+  std::filesystem::resize_file(last_path() + "/00000000.errors", 4096);
+  EXPECT_EQ(errors_of("f1"), before);
+  EXPECT_EQ(errors_of("f99").size(), 1u);
+  KeptErrorIndex others;
+  EXPECT_THROW(others.of(*snapshot), FormatError);
+  EXPECT_THROW(others.of(*snapshot), FormatError);
+}
+
+TEST_F(Texts, TooManyErrorsAreNotIndexed) {
+  auto snapshot =
+      write(test::sample_directory("", 2, 0755, {file_without_stat("a", 3), file_without_stat("b", 4)}));
+  KeptErrorIndex errors;
+  EXPECT_EQ(errors.of(*snapshot, 1), nullptr);
+  EXPECT_NE(errors.of(*snapshot, 2), nullptr);
+
+  test::SnapshotEditor editor(last_path());
+  auto& records = editor.array(0, format::array_errors).records;
+  std::string one = records.substr(0, sizeof(format::Error));
+  auto grow_to = [&](std::uint64_t number) {
+    records.reserve(number * one.size());
+    while (records.size() < number * one.size()) records += one;
+    editor.save();
+    auto grown = snapshot::Snapshot::open(last_path());
+    KeptErrorIndex index;
+    return nlohmann::json::parse(entry_json(*grown, grown->resolve("a").value(), {}, index));
+  };
+  auto most = grow_to(KeptErrorIndex::records_max);
+  EXPECT_EQ(most["errors"].size(), 100u);
+  auto more = grow_to(KeptErrorIndex::records_max + 1);
+  EXPECT_TRUE(more["errors"].is_null());
 }
 
 }  // namespace
