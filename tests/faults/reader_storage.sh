@@ -84,7 +84,23 @@ wait_for 10 is_mounted "$work/point" || fail "the store is mounted"
 listing "point/name/$victim" >victim.before
 listing "point/name/$other" >other.before
 holds "both are listed" [ "$(wc -l <victim.before)" -gt 6000 ]
+# What a NAME holds, whatever is wrong with one of them.
+names() { timeout 60 ls point/name 2>&1; }
+names >names.before
+holds "the snapshots are listed" [ "$(grep -c '^2' names.before)" -eq 2 ]
 alive() { kill -0 "$daemon" && timeout 10 stat point >/dev/null; }
+# A new manifest is another snapshot to the daemon, which opens it anew.
+mend() { cp pristine/0* "store/name/$victim/" && cp pristine/manifest.json new.json && mv new.json "store/name/$victim/manifest.json"; }
+cut_file "store/name/$victim/00000000.entries" 4096 # the root is in the first page after that
+names >names.now
+same_text "one whose root is lost is listed with the others" names.before names.now
+sleep 1.2 # the kernel asks for the name again
+run timeout 60 stat "point/name/$victim"
+expect "it cannot be looked at" 1 "Input/output error"
+listing "point/name/$other" >other.now
+same_text "the other is served" other.before other.now
+holds "says which one" grep -q "name/$victim' is damaged: 00000000.entries" daemon.err
+mend
 harmed=0
 for ((round = 0; round < ${PWALK_ROUNDS:-24}; ++round)); do
   files=(pristine/0*)
@@ -96,9 +112,12 @@ for ((round = 0; round < ${PWALK_ROUNDS:-24}; ++round)); do
   grep -q 'Input/output error' victim.now && harmed=$((harmed + 1))
   listing "point/name/$other" >other.now
   cmp -s other.before other.now || fail "round $round: the other snapshot is served" other.now
+  names >names.now
+  cmp -s names.before names.now || fail "round $round: the snapshots are listed" names.now
+  timeout 60 ls -lU point/name >long.now 2>&1
+  grep -q "^d.* $other\$" long.now || fail "round $round: so they are with their attributes" long.now
   alive || fail "round $round: the daemon lives"
-  # A new manifest is another snapshot to the daemon, which opens it anew.
-  cp pristine/0* "store/name/$victim/" && cp pristine/manifest.json new.json && mv new.json "store/name/$victim/manifest.json"
+  mend
 done
 ok "$round changes under the daemon, $harmed of them with EIO"
 holds "EIO was seen" [ "$harmed" -gt 0 ]
@@ -110,11 +129,21 @@ if have xfs_io && new_image xfs 320M failing; then
   umount failing && mount -o loop,noatime "$(ls image.xfs.*)" failing || fail "the image is mounted again"
   mkdir store/name/2026-01-02T000000Z && mount --bind failing store/name/2026-01-02T000000Z
   timeout 20 stat point/name/2026-01-02T000000Z >/dev/null || fail "the snapshot on the failing storage is opened"
+  names >names.before
   xfs_io -x -c shutdown store/name/2026-01-02T000000Z >/dev/null 2>&1 || note "no shutdown"
   listing point/name/2026-01-02T000000Z >failing.now
   holds "mount: the storage fails: EIO" grep -q 'Input/output error' failing.now
   listing "point/name/$other" >other.now
   same_text "mount: the other snapshot is served" other.before other.now
+  sleep 1.2
+  timeout 20 stat point/name/2026-01-02T000000Z >failing.now 2>&1
+  holds "mount: it is not said to be gone" grep -q 'Input/output error' failing.now
+  names >names.now
+  same_text "mount: all are listed" names.before names.now
+  timeout 60 ls -lU point/name >long.now 2>&1
+  holds "mount: the other with its attributes" grep -q "^d.* $other\$" long.now
+  holds "mount: says which one once" \
+    [ "$(grep -c "name/2026-01-02T000000Z' cannot be shown: .*Input/output error" daemon.err)" -eq 1 ]
   holds "mount: the daemon lives" alive
   for program in "$check_program" "$dump_program" "$du_program"; do
     run "$program" store/name/2026-01-02T000000Z
