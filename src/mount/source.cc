@@ -185,8 +185,8 @@ SnapshotRef Source::by_slot(std::uint32_t slot) {
   for (const std::string& name : names()) {
     std::vector<TimeOfName> at;
     try_to([&] { at = times(name); });
-    for (const auto& [time, open] : at) {
-      try_to([&] { snapshot(name, time); });
+    for (const TimeOfName& one : at) {
+      try_to([&] { snapshot(name, one.time); });
       if (SnapshotRef known = open_.by_slot(slot)) return known;
     }
   }
