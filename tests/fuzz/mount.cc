@@ -1,6 +1,9 @@
 // The mount's answers about a snapshot whose records the input has edited: look-ups of any name, listings
-// from any cookie, and whatever else can be asked, of node ids that were given out and of any others.
+// from any cookie, what the views and the attributes of subtrees tell, and whatever else can be asked, of
+// node ids that were given out and of any others, under any options.
 // SPDX-License-Identifier: MIT
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -24,6 +27,11 @@ void require_sane(const Node& node) {
   require(node.attributes.st_ino != 0);
 }
 
+/// A name in the view `stat`, which is listed without its node.
+bool is_in_stat(const Node& node) {
+  return S_ISREG(node.attributes.st_mode) && node.attributes.st_ino >> 63 != 0;
+}
+
 /// A buffer with so much room, as the kernel hands one.
 class Page final : public mount::ListingSink {
  public:
@@ -33,7 +41,7 @@ class Page final : public mount::ListingSink {
     require(next > last_);
     std::string_view text(name);
     require(!text.empty() && text.find('/') == std::string_view::npos);
-    require(node.id != 0 || text == "." || text == "..");
+    require(node.id != 0 || text == "." || text == ".." || is_in_stat(node));
     require_sane(node);
     if (room_ == 0) return false;
     --room_;
@@ -48,11 +56,38 @@ class Page final : public mount::ListingSink {
   std::vector<std::uint64_t>& ids_;
 };
 
+/// What a view gives, in pieces and whole.
+void read(mount::Tree& tree, std::uint64_t id, Input& input) {
+  auto offset = input.number<std::uint32_t>();
+  auto room = input.number<std::uint16_t>();
+  bool directly = tree.is_read_directly(id);
+  std::string piece = tree.read(id, offset, room);
+  require(piece.size() <= room);
+  // The manifest's reader makes room for all that is asked.
+  if (mount::node_kind(id) == mount::NodeKind::snapshot_json) return;
+  std::string text = tree.read(id, 0, std::size_t{16} << 20);
+  require(piece == (offset < text.size() ? text.substr(offset, room) : ""));
+  require(directly || text.size() == static_cast<std::uint64_t>(tree.node(id).attributes.st_size));
+}
+
+/// What listxattr(2) and getxattr(2) answer.
+void ask_attributes(mount::Tree& tree, std::uint64_t id, Input& input) {
+  std::string names = tree.attribute_names(id);
+  require(names.empty() || names.back() == '\0');
+  for (std::string_view rest = names; !rest.empty(); rest.remove_prefix(rest.find('\0') + 1)) {
+    std::string_view name = rest.substr(0, rest.find('\0'));
+    auto value = tree.recursive_attribute(id, name);
+    require(value ? value->size() < 64 : mount::is_acl_attribute(name));
+  }
+  tree.recursive_attribute(id, input.text());
+}
+
 /// One question; what it reveals of further nodes goes to `ids`.
 void ask(mount::Tree& tree, Input& input, std::vector<std::uint64_t>& ids) {
   auto kind = input.number<std::uint8_t>();
   std::uint64_t id =
       (kind & 8) != 0 ? input.number<std::uint64_t>() : ids[input.number<std::uint8_t>() % ids.size()];
+  if ((kind & 64) != 0) return (kind & 32) != 0 ? ask_attributes(tree, id, input) : read(tree, id, input);
   switch (kind % 8) {
     case 0:
     case 1: {
@@ -99,9 +134,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
   mount::Log log([&](const std::string& text) { said = text; });
   try {
     mount::Source source(snapshot.path(), log);
+    auto options = input.number<std::uint8_t>();
+    auto has = [&](unsigned bit) { return (options & bit) != 0; };
     mount::AclPolicy policy;
-    policy.others_allowed = (input.number<std::uint8_t>() & 1) != 0;
-    mount::Tree tree(source, policy, {});
+    policy.others_allowed = has(1);
+    policy.mode_trusted = has(32);
+    mount::TotalsOptions totals;
+    totals.for_all = has(2);
+    totals.as_sizes = has(4);
+    totals.as_attributes = has(8) || has(16);
+    totals.listed = has(16);
+    mount::Tree tree(source, policy, totals);
+    tree.set_posix_acls_enforced(has(64));
     std::vector<std::uint64_t> ids{mount::root_node};
     for (int questions = 0; !input.empty() && questions < 200; ++questions) {
       try {
