@@ -204,10 +204,10 @@ std::optional<ManifestIdentity> Source::identity(int directory, const StorePlace
 }
 
 void Source::cannot_show(const StorePlace& place, const std::string& why, int error) const {
-  std::system_error refused(error, std::generic_category(),
-                            "'" + printable(label(place)) + "' cannot be shown: " + why);
-  if (error != ENAMETOOLONG) log_.once(refused.what());  // look-ups may make up any number of such names
-  throw refused;
+  std::string text = "'" + printable(label(place)) + "' cannot be shown: " + why;
+  // Look-ups may make up any number of names that are too long. The text is that of what is thrown.
+  if (error != ENAMETOOLONG) log_.once(text + ": " + std::generic_category().message(error));
+  throw_errno(error, text);
 }
 
 bool Source::still_has(const SnapshotRef& opened) {
