@@ -45,8 +45,10 @@ std::size_t page_size() noexcept {
 /// Without the library, whose call ThreadSanitizer takes for a write, and so for a race with who reads there.
 /// Not reserved: the rest of a file may be more than there is memory.
 bool map_zeros(std::uintptr_t begin, std::size_t length, int protection, int where) noexcept {
-  return ::syscall(SYS_mmap, begin, length, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | where,
-                   -1, 0) == static_cast<long>(begin);
+  // All of them long, since the kernel reads whole registers.
+  return ::syscall(SYS_mmap, begin, length, long{protection},
+                   long{MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | where}, -1L,
+                   0L) == static_cast<long>(begin);
 }
 
 /// The guard of the range that the address is in, or nullptr.
@@ -178,7 +180,7 @@ bool FaultGuard::put_zeros(std::size_t begin, std::size_t end) noexcept {
 bool FaultGuard::put_zeros_anew() noexcept {
   std::uintptr_t begin = first_page_ * page_size();
   std::size_t length = pages_ * page_size();
-  return ::munmap(reinterpret_cast<void*>(begin), length) == 0 &&
+  return ::syscall(SYS_munmap, begin, length) == 0 &&
          map_zeros(begin, length, protection_, MAP_FIXED_NOREPLACE);
 }
 
