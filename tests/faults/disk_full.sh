@@ -8,7 +8,7 @@
 # shellcheck disable=SC2317 # functions are called through holds
 . "$(dirname "$0")/../e2e/lib.sh"
 enter_namespace "$@"
-step=${1:-$(usually 128 512)}
+step=${1:-$(usually 128 256)}
 [ $# -eq 0 ] || shift
 types=("$@")
 [ $# -gt 0 ] || types=(tmpfs ext4 xfs btrfs ext2 quota)
