@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::uint64_t window_limit = 16384;
 constexpr std::uint64_t pages_step_bytes = 131072;  // pages asked for at once: many files may be growing
+constexpr std::uint64_t page_bytes = 4096;          // or a part of a page
 constexpr long btrfs_magic = 0x9123683e;
 
 /// On btrfs a page that is written, forced and dirtied again needs new room under copy-on-write, which a full
@@ -134,23 +135,40 @@ void GrowingFile::write_window(int descriptor, std::uint64_t window, std::uint64
                 start_offset_ + start, name_);
 }
 
+/// The errno for pages of the window that were lost; 0 where none was. A fault has none, so a write to the
+/// same place is asked for it: a quota or a full disk refuses that too.
+int GrowingFile::why_lost(int descriptor, std::uint64_t window, std::uint64_t start) const {
+  const Region* region = regions_[window].get();
+  if (region == nullptr || !region->guard || !region->guard->lost()) return 0;
+  for (std::uint64_t at = 0; at < window_bytes(window); at += page_bytes) {
+    if (!region->guard->lost(at, page_bytes)) continue;
+    try {
+      write_exactly(descriptor, windows_[window] + at, page_bytes, start + at, name_);
+    } catch (const std::system_error& refused) {
+      return refused.code().value();
+    }
+  }
+  return EIO;
+}
+
 void GrowingFile::complete(const std::string& head, std::uint64_t length, const std::string& tail) {
   Fd file = open_patiently(directory_, name_, O_RDWR);
   for (std::uint64_t window = 0; window < window_count_; ++window) write_window(file.get(), window, length);
   // Forcing a page that is still mapped asks all processors to forget it, one page at a time: of 4,200 mapped
   // pages that was 70 ms of a scan of two seconds.
-  bool lost = false;
+  int lost = 0;
+  std::uint64_t start = start_offset_;
   for (std::uint64_t window = 0; window < window_count_; ++window) {
-    const Region* region = regions_[window].get();
-    lost = lost || (region != nullptr && region->guard && region->guard->lost());
+    if (lost == 0) lost = why_lost(file.get(), window, start);
+    start += window_bytes(window);
     regions_[window].reset();
   }
+  if (lost != 0) throw_errno(lost, "cannot write '" + name_ + "'");
   write_exactly(file.get(), head.data(), head.size(), 0, name_);
   write_exactly(file.get(), tail.data(), tail.size(), start_offset_ + length, name_);
   while (::ftruncate(file.get(), static_cast<off_t>(start_offset_ + length + tail.size())) != 0)
     if (errno != EINTR) throw_errno("cannot set the length of '" + name_ + "'");
   start_write_back(file.get(), 0, 0);
-  if (lost) throw_errno(EIO, "cannot write '" + name_ + "'");
   if (::close(file.release()) != 0) throw_errno("cannot close '" + name_ + "'");
 }
 

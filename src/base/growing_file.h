@@ -77,6 +77,7 @@ class GrowingFile {
   void add_window(int descriptor);
   void get_pages();
   void write_window(int descriptor, std::uint64_t window, std::uint64_t length);
+  int why_lost(int descriptor, std::uint64_t window, std::uint64_t start) const;
 
   int directory_;
   std::string name_;

@@ -68,6 +68,7 @@ into_store() {
   esac
   [ -z "$(find "$disk/new/store" -name '.pwalk-partial-*' 2>/dev/null)" ] || say "$1 KiB: a partial is left" >>"$work/wrong"
   rm -rf "$disk/new/store"
+  [ "$type" = tmpfs ] || sync -f "$disk" # what it took is not given back before
 }
 
 for type in "${types[@]}"; do

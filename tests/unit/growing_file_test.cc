@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <csignal>
 #include <system_error>
 
@@ -105,6 +106,35 @@ TEST(GrowingFileRoom, IsTakenBeforeItIsWritten) {
   struct stat status;
   ASSERT_EQ(::fstatat(descriptor.get(), "file", &status, 0), 0);
   EXPECT_GE(static_cast<std::uint64_t>(status.st_blocks) * 512, start + window);
+}
+
+// A fault has no errno; a write to the same place does: a quota is told as one.
+TEST(GrowingFileRoom, WhatIsLostHasTheErrnoOfAWrite) {
+  test::TemporaryDirectory directory;
+  const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+  const Fd other = open_at(descriptor.get(), "other", O_RDWR | O_CREAT, 0600);
+  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here: windows are memory";
+  struct rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  for (int error : {EIO, EFBIG}) {
+    const std::string name = std::to_string(error);
+    GrowingFile file(descriptor.get(), name, start, 1 << 20, GrowingFile::Space::ahead);
+    file.grow(1);
+    ASSERT_EQ(::truncate(directory.path(name).c_str(), start), 0);
+    *file.at(500'000) = 1;
+    struct rlimit limit = before;
+    if (error == EFBIG) limit.rlim_cur = 100'000;
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+    try {
+      file.complete("", 1, "");
+      ADD_FAILURE() << "a lost page was not noticed";
+    } catch (const std::system_error& refused) {
+      EXPECT_EQ(refused.code().value(), error);
+    }
+    ::setrlimit(RLIMIT_FSIZE, &before);
+  }
+  std::signal(SIGXFSZ, handler);
 }
 
 INSTANTIATE_TEST_SUITE_P(Spaces, GrowingFileTest,
