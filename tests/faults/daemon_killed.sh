@@ -50,6 +50,8 @@ for ((round = 0; round < times; ++round)); do
   # What was being asked when it was killed has another errno than what was asked afterwards.
   gone=$(awk '/^error (ENOTCONN|ECONNABORTED|ENODEV) / { sum += $3 } END { print sum + 0 }' "$work/load")
   [ "$gone" -ge 12 ] || fail "round $round: the error of all 12 is that nobody serves" "$work/load"
+  timeout 10 stat "$point/none" >"$work/out" 2>&1
+  grep -q 'endpoint is not connected' "$work/out" || fail "round $round: whoever asks then is told so" "$work/out"
 done
 holds "killed $times times, nobody hung" [ "$hung" -eq 0 ]
 holds "each mount but the first cleared up after the last one" [ "$told" -eq $((times - 1)) ]
