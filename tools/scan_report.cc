@@ -101,19 +101,23 @@ void ScanReport::tell_all(const scan::Result& result) const {
   }
   if (verbose) report_workers(result);
   if (summary_json) report_json(result);
-  if (result.latest_refused) std::rethrow_exception(result.latest_refused);
 }
 
 int ScanReport::tell(const scan::Result& result) const {
-  try {
-    tell_all(result);
-  } catch (const std::exception& refused) {
-    // In two messages, since memory may be what there is none of.
-    print_message(program, "the snapshot is published, but not all is well:");
-    print_message(program, refused.what());
-    return 1;
-  }
-  return !result.incomplete && (result.manifest.totals.errors == 0 || ignore_errors) ? 0 : 1;
+  bool all_well = true;
+  auto try_to = [&](auto follow) {
+    try {
+      follow();
+    } catch (const std::exception& refused) {
+      // In two messages, since memory may be what there is none of.
+      print_message(program, "the snapshot is published, but not all is well:");
+      print_message(program, refused.what());
+      all_well = false;
+    }
+  };
+  if (result.latest_refused) try_to([&] { std::rethrow_exception(result.latest_refused); });
+  try_to([&] { tell_all(result); });
+  return all_well && !result.incomplete && (result.manifest.totals.errors == 0 || ignore_errors) ? 0 : 1;
 }
 
 }  // namespace pwalk
