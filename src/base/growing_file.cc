@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -85,9 +86,18 @@ void GrowingFile::grow_slowly(std::uint64_t length) {
 /// largest part of what a directory record costs.
 void GrowingFile::get_pages() {
   std::uint64_t end = std::min(window_end(ready_), ready_ + pages_step_bytes);
-  // A hint, which older kernels do not know: a store asks for what is still missing.
-  if (allocate_) ::madvise(at(ready_), end - ready_, MADV_POPULATE_WRITE);
+  // Older kernels do not know it: a store asks for what is still missing. EFAULT: a store would be SIGBUS.
+  if (allocate_ && ::madvise(at(ready_), end - ready_, MADV_POPULATE_WRITE) != 0 && errno == EFAULT)
+    write_zeros(ready_, end);
   ready_ = end;
+}
+
+/// Where a page is refused although it has its room (btrfs asks the quota again): a write says why, or
+/// succeeds, and then nothing is lost. Nobody has been told of these bytes yet.
+void GrowingFile::write_zeros(std::uint64_t from, std::uint64_t to) {
+  const std::vector<unsigned char> zeros(to - from);
+  Fd file = open_patiently(directory_, name_, O_WRONLY);
+  write_exactly(file.get(), zeros.data(), zeros.size(), start_offset_ + from, name_);
 }
 
 void GrowingFile::add_windows(std::uint64_t length) {

@@ -76,6 +76,7 @@ class GrowingFile {
   void add_windows(std::uint64_t length);
   void add_window(int descriptor);
   void get_pages();
+  void write_zeros(std::uint64_t from, std::uint64_t to);
   void write_window(int descriptor, std::uint64_t window, std::uint64_t length);
   int why_lost(int descriptor, std::uint64_t window, std::uint64_t start) const;
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -123,15 +124,15 @@ std::optional<Manifest> manifest_of(int directory, const std::string& snapshot) 
 }
 
 /// Slots of all snapshots of the store. Reads every manifest: only where the counter cannot tell.
-std::vector<bool> used_slots(int store) {
-  std::vector<bool> used(format::store_slots);
+std::set<std::uint32_t> used_slots(int store) {
+  std::set<std::uint32_t> used;
   for (const std::string& name : list_directory(store)) {
     if (name[0] == '.') continue;
     try {
       Fd directory = open_at(store, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
       for (const std::string& time : list_directory(directory.get()))
         if (time[0] != '.' && time != latest_name)
-          if (auto manifest = manifest_of(directory.get(), time)) used[manifest->slot] = true;
+          if (auto manifest = manifest_of(directory.get(), time)) used.insert(manifest->slot);
     } catch (const std::system_error&) {
       // Not a directory of snapshots.
     }
@@ -285,16 +286,10 @@ std::uint32_t StoreName::take_slot(const std::atomic<bool>& stop) {
   std::optional<std::uint64_t> next = next_slot(store_.get());
   if (!next || *next >= format::store_slots) {
     // The counter is lost or has gone round: look which slots are free.
-    std::vector<bool> used = used_slots(store_.get());
-    if (!next) {
-      next = format::store_slots;
-      while (*next > 0 && !used[*next - 1]) --*next;
-    }
-    std::uint64_t tries = 0;
-    while (used[*next % format::store_slots]) {
-      if (++tries == format::store_slots) throw_errno(ENOSPC, "the store has no free slot");
-      ++*next;
-    }
+    std::set<std::uint32_t> used = used_slots(store_.get());
+    if (used.size() == format::store_slots) throw_errno(ENOSPC, "the store has no free slot");
+    if (!next) next = used.empty() ? 0 : std::uint64_t{*used.rbegin()} + 1;
+    while (used.contains(static_cast<std::uint32_t>(*next % format::store_slots))) ++*next;
   }
   replace_file(store_.get(), slot_name, std::to_string(*next + 1) + "\n");
   return static_cast<std::uint32_t>(*next % format::store_slots);

@@ -3,7 +3,8 @@
 # where root runs them (so that nothing mounted or started can outlive them), ok/fail/skip, and the comparison
 # of NUL-separated records. A script sources this, calls `begin` with what it proves, and ends with `finish`.
 # Environment: PWALK_SCAN PWALK_MOUNT PWALK_DUMP PWALK_DU PWALK_CHECK PWALK_STORE_PROGRAM (programs), PWALK_SUPPORT (directory of
-# the built support programs), PWALK_SANITIZED (not empty: they were built with a sanitizer), PWALK_FULL (not empty: test
+# the built support programs), PWALK_SANITIZED (not empty: they were built with a sanitizer), PWALK_COVERED
+# (not empty: they were built to count what is run), PWALK_FULL (not empty: test
 # with the figures that the project promises). Exit status: 0 all proved, 1 something is wrong, 77 cannot be tested here.
 # SPDX-License-Identifier: MIT
 

@@ -137,6 +137,44 @@ TEST(GrowingFileRoom, WhatIsLostHasTheErrnoOfAWrite) {
   std::signal(SIGXFSZ, handler);
 }
 
+// Pages that are refused as the file grows, here since it was cut: a write of them is tried at once. Where it
+// succeeds nothing is lost, where it fails growing does.
+TEST(GrowingFileRoom, APageThatIsRefusedIsWritten) {
+  test::TemporaryDirectory directory;
+  const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+  const Fd other = open_at(descriptor.get(), "other", O_RDWR | O_CREAT, 0600);
+  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here: windows are memory";
+  constexpr std::uint64_t length = 500'000;
+  struct rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  for (bool writes_fail : {false, true}) {
+    GrowingFile file(descriptor.get(), writes_fail ? "refused" : "written", start, 1 << 20,
+                     GrowingFile::Space::ahead);
+    file.grow(1);
+    std::uint64_t asked_for = 131072;  // together with the first byte
+    fill(file, 0, asked_for);
+    ASSERT_EQ(::truncate(directory.path(file.name()).c_str(), static_cast<off_t>(start + asked_for)), 0);
+    struct rlimit limit = before;
+    if (writes_fail) limit.rlim_cur = 100'000;
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+    try {
+      fill(file, asked_for, length);
+      EXPECT_FALSE(writes_fail) << "a refused page was not noticed as the file grew";
+      file.complete("", length, "");
+      std::string contents = read_file(descriptor.get(), file.name(), 1 << 30);
+      ASSERT_EQ(contents.size(), start + length);
+      for (std::uint64_t at = 0; at < length; ++at)
+        ASSERT_EQ(static_cast<unsigned char>(contents[start + at]), expected_byte(at)) << at;
+    } catch (const std::system_error& refused) {
+      EXPECT_TRUE(writes_fail) << refused.what();
+      EXPECT_EQ(refused.code().value(), EFBIG);
+    }
+    ::setrlimit(RLIMIT_FSIZE, &before);
+  }
+  std::signal(SIGXFSZ, handler);
+}
+
 INSTANTIATE_TEST_SUITE_P(Spaces, GrowingFileTest,
                          ::testing::Values(GrowingFile::Space::ahead, GrowingFile::Space::late));
 
