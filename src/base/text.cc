@@ -165,4 +165,9 @@ std::string errno_name(int error) {
   return name != nullptr ? name : std::to_string(error);
 }
 
+void append_name(std::string& path, std::string_view name) {
+  if (!path.ends_with('/')) path += '/';
+  path += name;
+}
+
 }  // namespace pwalk

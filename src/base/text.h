@@ -36,4 +36,7 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text) noexcept;
 /// Name of an errno value, such as "EACCES"; its number in decimal where it has none.
 std::string errno_name(int error);
 
+/// Makes the path of a directory that of what is called `name` in it.
+void append_name(std::string& path, std::string_view name);
+
 }  // namespace pwalk

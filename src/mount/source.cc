@@ -51,6 +51,15 @@ std::string text_of(const std::system_error& error) {
   throw_errno(answered(error.code().value()), text_of(error));
 }
 
+/// For a request, whose answer the errno may become.
+Fd open_answered(int directory, const std::string& name, int flags) {
+  try {
+    return open_at(directory, name, flags);
+  } catch (const std::system_error& error) {
+    throw_answered(error);
+  }
+}
+
 [[noreturn]] void throw_unread(const std::string& name) {
   throw_answered({errno, std::generic_category(), "cannot read '" + printable(name) + "'"});
 }
@@ -223,12 +232,8 @@ bool Source::still_has(const SnapshotRef& opened) {
 }
 
 Fd Source::open_name(const std::string& name) const {
-  try {
-    if (kind_ == SourceKind::name) return open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY);
-    if (!is_hidden(name)) return open_at(directory_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  } catch (const std::system_error& error) {
-    throw_answered(error);
-  }
+  if (kind_ == SourceKind::name) return open_answered(directory_.get(), ".", O_RDONLY | O_DIRECTORY);
+  if (!is_hidden(name)) return open_answered(directory_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   throw_errno(ENOENT, "cannot open '" + printable(name) + "'");
 }
 
@@ -333,18 +338,18 @@ std::string Source::scan_name(const OpenSnapshot& snapshot) const {
 std::string Source::read_manifest(const OpenSnapshot& snapshot, std::uint64_t offset,
                                   std::size_t room) const {
   const StorePlace& place = snapshot.place;
-  Fd directory =
-      place.time.empty() ? open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY) : open_name(place.name);
+  Fd directory = place.time.empty() ? open_answered(directory_.get(), ".", O_RDONLY | O_DIRECTORY)
+                                    : open_name(place.name);
   std::string path = place.time.empty() ? format::manifest_name : place.time + "/" + format::manifest_name;
   if (!place.time.empty() && identity(directory.get(), place) != snapshot.identity)
     throw_errno(ESTALE, "'" + printable(label(place)) + "' is not there any more");
-  Fd file = open_at(directory.get(), path, O_RDONLY | O_NOFOLLOW);
+  Fd file = open_answered(directory.get(), path, O_RDONLY | O_NOFOLLOW);
   std::string bytes(room, '\0');
   ssize_t got = 0;
   do {
     got = ::pread(file.get(), bytes.data(), room, static_cast<off_t>(offset));
   } while (got < 0 && errno == EINTR);
-  if (got < 0) throw_errno("cannot read '" + printable(label(place)) + "'");
+  if (got < 0) throw_unread(label(place));
   bytes.resize(static_cast<std::size_t>(got));
   return bytes;
 }

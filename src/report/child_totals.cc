@@ -20,7 +20,7 @@ ChildTotals child_totals(const snapshot::Snapshot& snapshot, const snapshot::Ent
 }
 
 std::string child_line(const snapshot::Entry& child, const ChildTotals& totals) {
-  std::string time = totals.newest_mtime == snapshot::no_time ? "" : iso_time(totals.newest_mtime);
+  std::string time = iso_time(totals.newest_mtime);
   return fmt::format("{}\t{}\t{}\t{}\t{}\n", totals.disk_bytes, totals.apparent_bytes, totals.inodes,
                      time.empty() ? "-" : time, printable(child.name));
 }

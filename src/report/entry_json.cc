@@ -37,10 +37,6 @@ const char* type_name(std::uint16_t mode) noexcept {
   }
 }
 
-Json optional_text(const std::optional<std::string>& text) {
-  return text ? Json(percent_encode(*text)) : Json(nullptr);
-}
-
 Json error_json(int error) {
   if (error == 0) return nullptr;
   return Json{
@@ -75,9 +71,9 @@ void add_stat(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, 
                {"permissions", fmt::format("{:04o}", entry.mode & 07777)},
                {"nlink", entry.nlink},
                {"uid", entry.uid},
-               {"user", optional_text(owner.user)},
+               {"user", encoded_or_null(owner.user)},
                {"gid", entry.gid},
-               {"group", optional_text(owner.group)},
+               {"group", encoded_or_null(owner.group)},
                {"apparent_bytes", entry.apparent_bytes},
                {"blocks", entry.blocks},
                {"disk_bytes", entry.blocks * 512},
@@ -87,7 +83,7 @@ void add_stat(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, 
   json.update({{"atime", time_json(entry.atime)},
                {"mtime", time_json(entry.mtime)},
                {"ctime", time_json(entry.ctime)},
-               {"btime", entry.btime ? time_json(*entry.btime) : Json(nullptr)}});
+               {"btime", time_json(entry.btime.value_or(snapshot::no_time))}});
 }
 
 Json directory_json(const snapshot::Directory& directory) {
@@ -110,7 +106,7 @@ Json fields(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, co
   if (entry.has_stat()) add_stat(snapshot, entry, owner, json);
   bool failed = !entry.has_stat();
   if (entry.is_symlink()) {
-    json["target"] = entry.target.empty() ? Json(nullptr) : Json(percent_encode(entry.target));
+    json["target"] = text_or_null(percent_encode(entry.target));
     failed |= entry.target.empty();
   }
   if (entry.is_directory()) {
@@ -166,7 +162,7 @@ constexpr OwnTotals widest_own{widest_number, widest_number, widest_number, wide
 std::string own_text(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner,
                      const KeptErrorIndex& errors, const OwnTotals& own) {
   Json json = Json::object();
-  json["path"] = optional_text(scanned_path(snapshot, snapshot.directory_of(entry)));
+  json["path"] = encoded_or_null(scanned_path(snapshot, snapshot.directory_of(entry)));
   json.update(fields(snapshot, entry, owner, errors));
   json["own"] =
       Json{{"entries", own.entries},      {"files", own.files},   {"directories", own.directories},

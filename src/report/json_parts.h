@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
+#include "base/text.h"
 #include "report/iso_time.h"
 #include "snapshot/manifest.h"
 
@@ -20,13 +22,23 @@ inline constexpr std::uint64_t widest_number = std::numeric_limits<std::uint64_t
 /// A time whose JSON is as long as any: beyond the years that it can give there is no ISO form.
 inline constexpr snapshot::Timestamp widest_time{-67768040609740800, 999999999};
 
+/// null for an empty text.
+inline Json text_or_null(const std::string& text) {
+  if (text.empty()) return nullptr;
+  return text;
+}
+
+/// The bytes of a name or path, percent-encoded; null where there is none.
+inline Json encoded_or_null(const std::optional<std::string>& bytes) {
+  if (!bytes) return nullptr;
+  return percent_encode(*bytes);
+}
+
 /// null for no_time.
 inline Json time_json(snapshot::Timestamp time) {
   if (time == snapshot::no_time) return nullptr;
-  std::string iso = iso_time(time);
-  return Json{{"seconds", time.seconds},
-              {"nanoseconds", time.nanoseconds},
-              {"iso", iso.empty() ? Json(nullptr) : Json(iso)}};
+  return Json{
+      {"seconds", time.seconds}, {"nanoseconds", time.nanoseconds}, {"iso", text_or_null(iso_time(time))}};
 }
 
 inline Json device_json(std::uint32_t major, std::uint32_t minor) {

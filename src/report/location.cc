@@ -77,9 +77,8 @@ std::string normalized(std::string_view path) {
 
 std::string Location::scanned_path() const {
   std::string path = snapshot->manifest().root;
-  if (inner_path.empty()) return path;
-  if (path.empty() || path.back() != '/') path += '/';
-  return path + inner_path;
+  if (!inner_path.empty()) append_name(path, inner_path);
+  return path;
 }
 
 Location locate(const std::string& argument) {

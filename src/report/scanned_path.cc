@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
+
 namespace pwalk::report {
 
 std::optional<std::string> scanned_path(const snapshot::Snapshot& snapshot,
@@ -16,10 +18,7 @@ std::optional<std::string> scanned_path(const snapshot::Snapshot& snapshot,
     length += names.back().size() + 1;
     if (length > path_bytes_max) return std::nullopt;
   }
-  for (auto name = names.rbegin(); name != names.rend(); ++name) {
-    if (path.empty() || path.back() != '/') path += '/';
-    path += *name;
-  }
+  for (auto name = names.rbegin(); name != names.rend(); ++name) append_name(path, *name);
   return path;
 }
 

@@ -68,7 +68,7 @@ std::string json_of(const snapshot::Snapshot& snapshot, const snapshot::Director
               {"program", percent_encode(manifest.program)},
               {"uuid", snapshot::uuid_text(manifest.uuid)},
               {"complete", manifest.complete}}},
-            {"path", path ? Json(percent_encode(*path)) : Json(nullptr)},
+            {"path", encoded_or_null(path)},
             {"subtree",
              {{"entries", amounts.entries},
               {"files", amounts.files},
@@ -98,7 +98,7 @@ std::string grouped(std::uint64_t number) {
 
 /// Whole seconds, for people.
 std::string shown_time(snapshot::Timestamp time) {
-  std::string iso = time == snapshot::no_time ? "" : iso_time(time);
+  std::string iso = iso_time(time);
   if (iso.empty()) return "unknown";
   iso.erase(iso.rfind('.'));
   iso[iso.rfind('T')] = ' ';

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "snapshot/rules.h"
 #include "snapshot/shard_reader.h"
 
@@ -90,8 +91,7 @@ void TreeCursor::go_up() {
 std::string TreeCursor::path_of_child(std::string_view name) const {
   if (levels_cut_ > 0) return path_;
   std::string path = path_;
-  if (path.empty() || path.back() != '/') path += '/';
-  path += fits(name) ? name : cut;
+  append_name(path, fits(name) ? name : cut);
   return path;
 }
 
@@ -103,9 +103,7 @@ void TreeCursor::add_name(std::string_view name) {
   ++depth_;
   if (levels_cut_ > 0 || !fits(name)) ++levels_cut_;
   if (levels_cut_ > 1) return;
-  if (levels_cut_ == 1) name = cut;
-  if (path_.empty() || path_.back() != '/') path_ += '/';
-  path_ += name;
+  append_name(path_, levels_cut_ == 1 ? cut : name);
 }
 
 void TreeCursor::drop_name() {

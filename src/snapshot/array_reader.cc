@@ -42,7 +42,7 @@ Fd open_array(int snapshot_directory, const std::string& file_name) {
 
 void check_header(const format::FileHeader& header, const Manifest& manifest, std::uint32_t shard,
                   const ArrayFile& file) {
-  auto broken = [&](const char* rule, const char* detail) {
+  auto broken = [&](const char* rule, const char* detail) __attribute__((noreturn)) {
     throw FormatError(file.file_name, "header", rule, detail);
   };
   if (std::memcmp(header.magic, format::magic, sizeof header.magic) != 0)

@@ -244,7 +244,7 @@ namespace {
 std::vector<bool> acl_starts(const ShardReader& shard) {
   std::uint64_t units = shard.records(format::array_acls);
   std::vector<bool> starts(units);
-  auto broken = [&](std::uint64_t unit, const char* detail) {
+  auto broken = [&](std::uint64_t unit, const char* detail) __attribute__((noreturn)) {
     throw FormatError(shard.file_name(format::array_acls), record_text(unit), rule::acl_records, detail);
   };
   for (std::uint64_t unit = 0; unit < units;) {

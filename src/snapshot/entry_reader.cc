@@ -34,7 +34,7 @@ bool known_type(std::uint16_t mode) noexcept {
 
 void check_attributes(const ShardReader& shard, std::uint32_t index, const format::Attributes& attributes,
                       std::size_t devices) {
-  auto broken = [&](const char* rule, const char* detail) {
+  auto broken = [&](const char* rule, const char* detail) __attribute__((noreturn)) {
     throw FormatError(shard.file_name(format::array_attributes), record_text(index), rule, detail);
   };
   if ((attributes.flags & ~format::known_attribute_flags) != 0)
@@ -57,7 +57,7 @@ void check_attributes(const ShardReader& shard, std::uint32_t index, const forma
 }
 
 void check_name(const ShardReader& shard, Place place, std::string_view name) {
-  auto broken = [&](const char* rule, const char* detail) {
+  auto broken = [&](const char* rule, const char* detail) __attribute__((noreturn)) {
     throw FormatError(shard.file_name(format::array_entries), record_text(place.index), rule, detail);
   };
   bool is_root = place == Place{0, 0};

@@ -48,13 +48,12 @@ bool may_be_collected(int directory, const std::vector<std::string>& names) {
          std::all_of(names.begin(), names.end(), is_of_a_snapshot);
 }
 
-/// Removes the directory that is open as `directory`, and the files in it: not what has its name by now.
+/// Removes the directory that is open as `directory`, and the files in it: not what has its name by now. What
+/// cannot be removed stays for the next scan to collect.
 void remove_files(int parent, int directory, const std::string& name) {
   for (const std::string& file : list_directory(directory))
-    if (::unlinkat(directory, file.c_str(), 0) != 0 && errno != ENOENT)
-      throw_errno("cannot remove '" + printable(file) + "'");
-  if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
-    throw_errno("cannot remove '" + printable(name) + "'");
+    static_cast<void>(::unlinkat(directory, file.c_str(), 0));
+  static_cast<void>(::unlinkat(parent, name.c_str(), AT_REMOVEDIR));
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ Directory Snapshot::directory(Place place) const {
   Directory directory{
       place, shard.record<format::Directory>(format::array_directories, place.index, rule::directory_index)};
   const format::Directory& record = directory.record;
-  auto broken = [&](const char* rule, const char* detail) {
+  auto broken = [&](const char* rule, const char* detail) __attribute__((noreturn)) {
     throw FormatError(shard.file_name(format::array_directories), record_text(place.index), rule, detail);
   };
   if (!known_state(record.state)) broken(rule::directory_state, "has an unknown state");
@@ -241,7 +241,7 @@ std::uint64_t Snapshot::error_count(std::uint32_t shard) const noexcept {
 format::Error Snapshot::error(std::uint32_t shard, std::uint64_t index) const {
   const ShardReader& reader = shard_at(shard, rule::error_entry);
   auto error = reader.record<format::Error>(format::array_errors, index, rule::error_entry);
-  auto broken = [&](const char* rule, const char* detail) {
+  auto broken = [&](const char* rule, const char* detail) __attribute__((noreturn)) {
     throw FormatError(reader.file_name(format::array_errors), record_text(index), rule, detail);
   };
   if (error.entry_shard >= shards_.size() ||

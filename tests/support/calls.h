@@ -71,6 +71,8 @@ inline std::function<std::string(const std::string&)> path_of_open;
 
 PWALK_TEST_CALL(int, statx, (int d, const char* p, int f, unsigned m, struct statx* s), (d, p, f, m, s))
 PWALK_TEST_CALL(ssize_t, readlinkat, (int d, const char* p, char* b, size_t n), (d, p, b, n))
+PWALK_TEST_CALL(int, faccessat, (int d, const char* p, int m, int f), (d, p, m, f))
+PWALK_TEST_CALL(dirent*, readdir, (DIR * d), (d))
 PWALK_TEST_CALL(ssize_t, pread, (int d, void* b, size_t n, off_t o), (d, b, n, o))
 PWALK_TEST_CALL(ssize_t, fgetxattr, (int d, const char* p, void* b, size_t n), (d, p, b, n))
 PWALK_TEST_CALL(ssize_t, flistxattr, (int d, char* b, size_t n), (d, b, n))
@@ -162,6 +164,8 @@ inline void answer_nothing() {
   instead::prctl = nullptr;
   instead::statx = nullptr;
   instead::readlinkat = nullptr;
+  instead::faccessat = nullptr;
+  instead::readdir = nullptr;
   instead::pread = nullptr;
   instead::fgetxattr = nullptr;
   instead::flistxattr = nullptr;

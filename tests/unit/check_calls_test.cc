@@ -4,12 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "snapshot/check.h"
 #include "snapshot/format.h"
+#include "support/failing_call.h"
 #include "support/sample_snapshot.h"
 #include "support/snapshot_editor.h"
 #include "support/temporary_directory.h"
@@ -64,6 +67,31 @@ TEST_F(CheckCalls, AFileThatIsCutWhileItIsReadIsNamedAndTheOthersAreChecked) {
   cut_once_opened("00000000.entries", 3 * format::block_bytes);
   EXPECT_EQ(problems(), (std::vector<std::string>{"00000000.entries hash table block 0 F9",
                                                   "00000000.names block 1 F7"}));
+}
+
+// Whichever call fails, once: the check of a damaged snapshot ends with its errno, or has something to say.
+TEST_F(CheckCalls, NoCallThatFailsHidesDamage) {
+  damage("00000000.names", 1);
+  for (const char* function : {"openat", "fstat", "fstatat", "pread", "readdir"}) {
+    for (int error : {EIO, EACCES, ENOMEM, ESTALE}) {
+      test::FailingCall call(function, error);
+      EXPECT_EQ(problems(), std::vector<std::string>{"00000000.names block 1 F7"});
+      unsigned calls = call.calls();
+      ASSERT_GT(calls, 0u) << function;
+      for (unsigned number = 1; number <= calls; ++number) {
+        SCOPED_TRACE(std::string(function) + " number " + std::to_string(number) + ": " +
+                     ::strerrorname_np(error));
+        call.fail(number);
+        int thrown = 0;
+        try {
+          EXPECT_NE(problems(), std::vector<std::string>{});
+        } catch (const std::system_error& refused) {
+          thrown = refused.code().value();
+        }
+        EXPECT_TRUE(thrown == 0 || thrown == error) << thrown;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/leave.h"
 #include "support/temporary_directory.h"
 
 namespace pwalk {
@@ -195,15 +196,50 @@ TEST(MappedFileDeath, AnotherFaultEndsTheProcess) {
       ::testing::KilledBySignal(SIGBUS), "");
 }
 
-#ifndef PWALK_INSTRUMENTED  // a sanitizer cannot go on without mappings
+TEST(MappedFileDeath, AnotherFaultIsForWhoeverWasAskedBefore) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  test::TemporaryDirectory directory;
+  directory.write_file("file", std::string(4096, 'x'));
+  Fd file = open_at(AT_FDCWD, directory.path("file"), O_RDWR);
+  EXPECT_EXIT(
+      {
+        struct sigaction action = {};
+        action.sa_sigaction = [](int, siginfo_t*, void*) { leave(7); };
+        action.sa_flags = SA_SIGINFO;
+        ::sigaction(SIGBUS, &action, nullptr);
+        MappedFile guarded(file.get(), 4096);
+        void* other = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, file.get(), 0);
+        if (::ftruncate(file.get(), 0) != 0) leave(1);
+        leave(*static_cast<const volatile unsigned char*>(other));
+      },
+      ::testing::ExitedWithCode(7), "");
+}
 
-/// Makes mappings until the process may have no more.
-void fill_the_address_map() {
+TEST(MappedFile, WhatCannotBeMappedIsTold) {
+  test::TemporaryDirectory directory;
+  directory.write_file("file", "contents");
+  Fd only_for_writing = open_at(AT_FDCWD, directory.path("file"), O_WRONLY);
+  try {
+    MappedFile mapped(only_for_writing.get(), 8);
+    ADD_FAILURE() << "mapped";
+  } catch (const std::system_error& refused) {
+    EXPECT_EQ(refused.code().value(), EACCES);
+  }
+}
+
+#if !defined(PWALK_INSTRUMENTED) || defined(PWALK_COVERAGE)  // a sanitizer cannot go on without mappings
+
+/// Makes mappings until the process may have no more. The first ones, for what is needed at the end.
+std::vector<void*> fill_the_address_map() {
   std::size_t page = Pages::bytes_of_page();
-  for (int i = 0;; ++i)  // those of one protection would become one
-    if (::mmap(nullptr, page, i % 2 == 0 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
-        MAP_FAILED)
-      return;
+  std::vector<void*> made;
+  made.reserve(100);
+  for (int i = 0;; ++i) {  // those of one protection would become one
+    void* mapped =
+        ::mmap(nullptr, page, i % 2 == 0 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) return made;
+    if (made.size() < 100) made.push_back(mapped);
+  }
 }
 
 TEST(MappedFileDeath, ThereMayBeNoMappingMore) {
@@ -217,11 +253,12 @@ TEST(MappedFileDeath, ThereMayBeNoMappingMore) {
         std::optional<MappedFile> files[3];
         for (auto& file : files) file.emplace(pages.descriptor(), pages.length());
         pages.cut(2);
-        fill_the_address_map();
+        std::vector<void*> mappings = fill_the_address_map();
         bool right = true;
         for (auto& file : files)
           for (std::size_t page : {8, 5, 7}) right = right && touch(*file, page) == 0 && lost(*file, page);
-        ::_exit(right ? 0 : 1);
+        for (void* mapping : mappings) ::munmap(mapping, Pages::bytes_of_page());
+        leave(right ? 0 : 1);
       },
       ::testing::ExitedWithCode(0), "");
 }

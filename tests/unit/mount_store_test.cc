@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "mount/node_id.h"
 #include "mount/source.h"
 #include "mount/tree.h"
+#include "support/failing_call.h"
 #include "support/sample_snapshot.h"
 #include "support/snapshot_editor.h"
 #include "support/temporary_directory.h"
@@ -272,6 +274,55 @@ TEST_F(MountedStore, ListsALatestThatCannotBeRead) {
   EXPECT_EQ(list_name()["latest"], mode_t{S_IFLNK});
   EXPECT_EQ(error_of_look_up("latest"), EIO);
   EXPECT_EQ(error_of([&] { tree_->node(link); }), EIO);
+}
+
+// Whichever call fails, once: what is there is never said to be gone, and never left out of a listing.
+TEST_F(MountedStore, EachCallThatFailsIsAnErrorAndNotAnAbsence) {
+  std::vector<std::uint64_t> handles = {id(first), look_up("other", first).node->id, id("latest"),
+                                        tree_->look_up(root_node, "name").node->id,
+                                        tree_->look_up(id(second), "file").node->id};
+  auto look_everywhere = [&] {
+    mount();
+    for (std::uint64_t handle : handles) tree_->node(handle);
+    EXPECT_EQ(list(root_node).size(), 4u);
+    EXPECT_EQ(list_name().size(), 6u);
+    for (const std::string& time : {first, second, third}) {
+      Lookup found = look_up("name", time);
+      EXPECT_EQ(found.error, 0) << time;
+      if (!found.node) continue;
+      EXPECT_EQ(tree_->look_up(found.node->id, "file").error, 0);
+      std::uint64_t views = tree_->look_up(found.node->id, ".pwalk").node.value().id;
+      EXPECT_FALSE(tree_->read(tree_->look_up(views, "snapshot.json").node.value().id, 0, 4096).empty());
+      tree_->node(found.node->id);
+    }
+    Lookup latest = look_up("name", "latest");
+    EXPECT_EQ(latest.error, 0);
+    if (latest.node) {
+      EXPECT_EQ(tree_->link_target(latest.node->id), third);
+    }
+    source_->drop_removed();
+    EXPECT_EQ(source_->latest("other"), std::nullopt);
+  };
+  for (const char* function : {"openat", "fstatat", "faccessat", "readlinkat", "pread", "readdir"}) {
+    for (int error : {EIO, EACCES, EMFILE, ESTALE, ETIMEDOUT}) {
+      test::FailingCall call(function, error);
+      look_everywhere();
+      unsigned calls = call.calls();
+      ASSERT_GT(calls, 0u) << function;
+      for (unsigned number = 1; number <= calls; ++number) {
+        SCOPED_TRACE(std::string(function) + " number " + std::to_string(number) + ": " +
+                     ::strerrorname_np(error));
+        call.fail(number);
+        int answered = error_of(look_everywhere);
+        EXPECT_NE(answered, ENOENT);
+        // Once it is mounted the kernel would take it for the node's.
+        EXPECT_TRUE(answered != ESTALE || !tree_);
+        call.fail(0);
+        EXPECT_EQ(error_of(look_everywhere), 0);
+        if (HasFailure()) return;
+      }
+    }
+  }
 }
 
 TEST_F(MountedStore, NamesTooLongAreNotTold) {
