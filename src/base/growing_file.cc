@@ -26,6 +26,7 @@ namespace {
 constexpr std::uint64_t window_limit = 16384;
 constexpr std::uint64_t pages_step_bytes = 131072;  // pages asked for at once: many files may be growing
 constexpr std::uint64_t page_bytes = 4096;          // or a part of a page
+constexpr off_t little_room_bytes = 1 << 20;
 constexpr long btrfs_magic = 0x9123683e;
 
 /// On btrfs a page that is written, forced and dirtied again needs new room under copy-on-write, which a full
@@ -53,11 +54,26 @@ bool allocate(int descriptor, std::uint64_t offset, std::uint64_t length, const 
 
 }  // namespace
 
-struct GrowingFile::Region {
+struct GrowingFile::Region final : FaultGuard::Storage {
+  explicit Region(const GrowingFile& of) : file(of) {}
+
+  int refusal() const noexcept override;
+
+  const GrowingFile& file;
   boost::interprocess::mapped_region mapped;  // or
   std::unique_ptr<unsigned char[]> memory;
   std::optional<FaultGuard> guard;
 };
+
+/// A page of a file that has its room still needs some for metadata on btrfs. Asking for room elsewhere says
+/// whether a quota or a full disk is in the way; where it is not, the file system has made room by that.
+int GrowingFile::Region::refusal() const noexcept {
+  int descriptor = ::openat(file.directory_, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  if (descriptor < 0) return errno == EDQUOT || errno == ENOSPC ? errno : 0;
+  int error = ::fallocate(descriptor, 0, 0, little_room_bytes) != 0 ? errno : 0;
+  ::close(descriptor);
+  return error == EDQUOT || error == ENOSPC ? error : 0;
+}
 
 GrowingFile::GrowingFile(int directory, std::string name, std::uint64_t start_offset,
                          std::uint64_t first_window_bytes, Space space)
@@ -114,7 +130,7 @@ void GrowingFile::add_window(int descriptor) {
   std::uint64_t begin = window_count_ == 0 ? 0 : start_offset_ + grown_;
   std::uint64_t end = start_offset_ + grown_ + bytes;
   allocate_ = allocate_ && allocate(descriptor, begin, end - begin, name_);
-  auto region = std::make_unique<Region>();
+  auto region = std::make_unique<Region>(*this);
   unsigned char* address = nullptr;
   if (allocate_) {
     namespace ipc = boost::interprocess;
@@ -126,7 +142,7 @@ void GrowingFile::add_window(int descriptor) {
                   "cannot map '" + name_ + "'");
     }
     address = static_cast<unsigned char*>(region->mapped.get_address());
-    region->guard.emplace(address, bytes, PROT_READ | PROT_WRITE);
+    region->guard.emplace(address, bytes, PROT_READ | PROT_WRITE, region.get());
   } else {
     region->memory = std::make_unique<unsigned char[]>(bytes);
     address = region->memory.get();
@@ -145,11 +161,12 @@ void GrowingFile::write_window(int descriptor, std::uint64_t window, std::uint64
                 start_offset_ + start, name_);
 }
 
-/// The errno for pages of the window that were lost; 0 where none was. A fault has none, so a write to the
-/// same place is asked for it: a quota or a full disk refuses that too.
+/// The errno for pages of the window that were lost; 0 where none was. A fault has none: what the
+/// storage said then, or else what it says to a write to the same place.
 int GrowingFile::why_lost(int descriptor, std::uint64_t window, std::uint64_t start) const {
   const Region* region = regions_[window].get();
   if (region == nullptr || !region->guard || !region->guard->lost()) return 0;
+  if (int refusal = region->guard->refusal(); refusal != 0) return refusal;
   for (std::uint64_t at = 0; at < window_bytes(window); at += page_bytes) {
     if (!region->guard->lost(at, page_bytes)) continue;
     try {

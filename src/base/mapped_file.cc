@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/mapped_file.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -35,6 +36,8 @@ std::atomic<std::size_t> slots_used{0};  // the handler looks no further
 std::mutex slots_mutex;                  // registering and withdrawing
 struct sigaction previous_action;
 
+constexpr unsigned tries_max = 40;  // of pages that the storage does not refuse
+constexpr int pause_milliseconds = 5;
 constexpr std::size_t none = ~std::size_t{0};  // no page has this number
 
 std::size_t page_size() noexcept {
@@ -119,11 +122,12 @@ std::size_t register_slot(std::uintptr_t begin, std::uintptr_t end, FaultGuard* 
 
 }  // namespace
 
-FaultGuard::FaultGuard(const void* address, std::size_t length, int protection)
+FaultGuard::FaultGuard(const void* address, std::size_t length, int protection, const Storage* storage)
     : begin_(reinterpret_cast<std::uintptr_t>(address)),
       first_page_(begin_ / page_size()),
       pages_((begin_ + length + page_size() - 1) / page_size() - first_page_),
       protection_(protection),
+      storage_(storage),
       rest_(pages_) {
   for (std::atomic<std::size_t>& page : pages_lost_) page.store(none, std::memory_order_relaxed);
   install_handler();
@@ -186,6 +190,14 @@ bool FaultGuard::put_zeros_anew() noexcept {
 
 bool FaultGuard::answer(std::uintptr_t address) noexcept {
   std::size_t page = address / page_size() - first_page_;
+  if (storage_ != nullptr && !any_.load(std::memory_order_acquire)) {
+    int refusal = storage_->refusal();
+    refusal_.store(refusal, std::memory_order_release);
+    if (refusal == 0 && tries_.fetch_add(1, std::memory_order_relaxed) < tries_max) {
+      ::poll(nullptr, 0, pause_milliseconds);  // may be called here
+      return true;
+    }
+  }
   std::size_t end = note(page);
   any_.store(true, std::memory_order_release);
   if (put_zeros(page, end)) return true;

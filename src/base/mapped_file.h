@@ -21,8 +21,20 @@ class FaultGuard {
  public:
   static constexpr std::size_t page_limit = 64;
 
-  /// `protection` of the zeros, as for mmap(2).
-  FaultGuard(const void* address, std::size_t length, int protection);
+  /// What a range to be written is stored on.
+  class Storage {
+   public:
+    /// For a signal handler: the errno with which room is refused now, 0 where there is some. A fault has
+    /// none.
+    virtual int refusal() const noexcept = 0;
+
+   protected:
+    ~Storage() = default;
+  };
+
+  /// `protection` of the zeros, as for mmap(2); With `storage`, a page is lost only if
+  /// room for it is refused, or if it is not to be had for a fifth of a second although it is not.
+  FaultGuard(const void* address, std::size_t length, int protection, const Storage* storage = nullptr);
   FaultGuard(const FaultGuard&) = delete;
   FaultGuard& operator=(const FaultGuard&) = delete;
   ~FaultGuard();
@@ -37,6 +49,8 @@ class FaultGuard {
   bool lost(std::uint64_t offset, std::uint64_t length) const noexcept {
     return lost() && any_lost_of(offset, length);
   }
+  /// What the storage said at the first loss.
+  int refusal() const noexcept { return refusal_.load(std::memory_order_acquire); }
   /// Everything from this byte on was lost.
   bool all_lost_from(std::uint64_t offset) const noexcept;
 
@@ -54,9 +68,12 @@ class FaultGuard {
   const std::size_t first_page_;  // number of the page, counted from address 0
   const std::size_t pages_;
   const int protection_;
+  const Storage* const storage_;
   // Written by the handler in any thread, without a lock: pages_lost_ is filled from its front, each number
   // once; rest_ only becomes smaller; any_ is set when either says something.
   std::atomic<bool> any_{false};
+  std::atomic<int> refusal_{0};
+  std::atomic<unsigned> tries_{0};
   std::atomic<std::size_t> rest_;  // this page and all after it are lost
   std::array<std::atomic<std::size_t>, page_limit> pages_lost_;
   std::size_t slot_;

@@ -1,9 +1,9 @@
 #!/bin/bash
 # Proves what a scan does that fills its disk, at each point at which that can happen, on tmpfs, ext4, xfs, btrfs
 # and ext2, which has no fallocate, and what it does that reaches a quota (of a btrfs subvolume): status 2 and a message,
-# no signal, nothing left behind, and the snapshot that was there before is whole. Into a store as well (but for the
-# quota), where what is not whole has no name, and where what fitted stays should `latest` not fit. Room grows from
-# none, STEP KiB at a time, until the scan succeeds. Usage: disk_full.sh [STEP [TYPE]...].
+# no signal, nothing left behind, and the snapshot that was there before is whole. Into a store as well, where what
+# is not whole has no name, and where what fitted stays should `latest` not fit. Room grows from none, STEP KiB at a
+# time, until the scan succeeds. Usage: disk_full.sh [STEP [TYPE]...].
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # functions are called through holds
 . "$(dirname "$0")/../e2e/lib.sh"
@@ -91,7 +91,7 @@ for type in "${types[@]}"; do
   messages=
   for room in $(seq 0 "$step" 20000); do
     give_room "$room"
-    [ "$type" = quota ] || into_store "$room"
+    into_store "$room"
     run "$scan_program" -q -j 2 -o "$disk/new/s" "$work/tree"
     [ "$status" -ne 0 ] || break
     refused=$((refused + 1))
@@ -103,7 +103,7 @@ for type in "${types[@]}"; do
   done
   say "      $type: refused $refused times, then $room KiB were enough"
   printf '%s' "$messages" | sort | uniq -c | sort -rn | head -n 12
-  [ "$type" = quota ] || into_store "$room"
+  into_store "$room"
   if [ ! -s "$work/wrong" ]; then ok "$type: each time status 2, told, nothing left"; else fail "$type" "$work/wrong"; fi
   holds "$type: there were such times" [ "$refused" -gt 2 ]
   run "$check_program" -q "$disk/older"

@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <system_error>
+#include <thread>
 
 #include "base/file.h"
 #include "support/temporary_directory.h"
@@ -135,6 +137,26 @@ TEST(GrowingFileRoom, WhatIsLostHasTheErrnoOfAWrite) {
     ::setrlimit(RLIMIT_FSIZE, &before);
   }
   std::signal(SIGXFSZ, handler);
+}
+
+// btrfs refuses a page under a quota that is exceeded for a moment.
+TEST(GrowingFileRoom, APageThatIsRefusedForAMomentIsNotLost) {
+  test::TemporaryDirectory directory;
+  const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+  const Fd other = open_at(descriptor.get(), "other", O_RDWR | O_CREAT, 0600);
+  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here: windows are memory";
+  GrowingFile file(descriptor.get(), "file", start, 1 << 20, GrowingFile::Space::ahead);
+  file.grow(1);
+  ASSERT_EQ(::truncate(directory.path("file").c_str(), start), 0);
+  std::jthread allows([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    ASSERT_EQ(::truncate(directory.path("file").c_str(), start + (1 << 20)), 0);
+  });
+  *file.at(500'000) = 1;
+  file.complete("", 500'001, "");
+  std::string contents = read_file(descriptor.get(), "file", 1 << 30);
+  ASSERT_EQ(contents.size(), start + 500'001);
+  EXPECT_EQ(contents.back(), 1);
 }
 
 // Pages that are refused as the file grows, here since it was cut: a write of them is tried at once. Where it
