@@ -421,6 +421,18 @@ TEST_F(WalkerCalls, StopsWhileItLists) {
   EXPECT_EQ(calls, 2u);
 }
 
+TEST_F(WalkerCalls, ADirectoryOfWhichOnlyTheDotsWereListedAtTheEndIsMarked) {
+  for (unsigned i = 0; i < 3; ++i) directory_.write_file("name" + std::to_string(i), "");
+  instead::getdents64 = [&](int d, void* buffer, std::size_t) {
+    stop_ = true;
+    return real::getdents64(d, buffer, 48);
+  };
+  EXPECT_FALSE(walk(1));
+  EXPECT_TRUE(seen_.children.empty());
+  EXPECT_EQ(outcome("").listed, Listed::partial);
+  EXPECT_EQ(outcome("").error, ECANCELED);
+}
+
 TEST_F(WalkerCalls, ADirectoryRemovedWhileItIsListedIsVanished) {
   directory_.make_directory("gone");
   fail_listing("gone", ENOENT);
