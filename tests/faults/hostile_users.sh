@@ -47,7 +47,12 @@ mounted+=("$point")
 daemon=$!
 started+=("$daemon")
 wait_for 10 is_mounted "$point" || fail "the mount is live" "$work/err"
-for each in first second; do holds "$each: a long list of errors" [ "$(wc -l <"$point/$each/.pwalk/errors")" -ge "$entries" ]; done
+for each in first second; do
+  cp "$point/$each/.pwalk/errors" "$work/errors"
+  shown=$(grep -vc '^…' "$work/errors")
+  more=$(sed -n 's/^… and \([0-9]*\) more$/\1/p' "$work/errors")
+  holds "$each: a long list of errors, $shown of them shown" [ $((shown + ${more:-0})) -ge "$entries" ]
+done
 
 # measured WHAT: the other user asks; each of the three must have been answered, and in time.
 measured() {

@@ -2,13 +2,20 @@
 // SPDX-License-Identifier: MIT
 #include "mount/slow_lane.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <string>
 #include <thread>
 #include <vector>
+
+#include "base/file.h"
+#include "base/mapped_file.h"
+#include "support/temporary_directory.h"
 
 namespace pwalk::mount {
 namespace {
@@ -36,6 +43,20 @@ TEST(SlowLane, AnswersEachOnceInOrderByOneThread) {
   }
   EXPECT_NE(threads.front(), std::this_thread::get_id());
   EXPECT_EQ(refused, 0);
+}
+
+// As wherever else a file is read.
+TEST(SlowLane, SurvivesAFileThatIsCut) {
+  test::TemporaryDirectory directory;
+  directory.write_file("file", std::string(4096, 'x'));
+  const Fd file = open_at(AT_FDCWD, directory.path("file"), O_RDWR);
+  MappedFile mapped(file.get(), 4096);
+  ASSERT_EQ(::ftruncate(file.get(), 0), 0);
+  std::promise<int> read;
+  SlowLane lane;
+  lane.add({[&] { read.set_value(*static_cast<const volatile unsigned char*>(mapped.bytes())); }, [] {}});
+  EXPECT_EQ(read.get_future().get(), 0);
+  EXPECT_TRUE(mapped.lost(0, 1));
 }
 
 TEST(SlowLane, RefusesWhatIsLeftWhenItEnds) {
