@@ -55,8 +55,8 @@ void handle_signals() {
 /// Scans and tells; the exit status.
 int scan(pwalk::scan::Request& request, const pwalk::ScanReport& report) {
   pwalk::ProgressDisplay display(report);
+  request.on_root_opened = [] { orders->walking.store(true); };
   request.on_progress = [&](const pwalk::scan::Progress& progress) {
-    orders->walking.store(true);
     display.show(progress, orders->tell_progress);
   };
   request.on_warning = [](const std::string& warning) { pwalk::print_message(program, warning); };

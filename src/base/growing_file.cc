@@ -161,11 +161,10 @@ void GrowingFile::write_window(int descriptor, std::uint64_t window, std::uint64
                 start_offset_ + start, name_);
 }
 
-/// The errno for pages of the window that were lost; 0 where none was. A fault has none: what the
+/// The errno for pages of the window, of which some were lost. A fault has none: what the
 /// storage said then, or else what it says to a write to the same place.
 int GrowingFile::why_lost(int descriptor, std::uint64_t window, std::uint64_t start) const {
   const Region* region = regions_[window].get();
-  if (region == nullptr || !region->guard || !region->guard->lost()) return 0;
   if (int refusal = region->guard->refusal(); refusal != 0) return refusal;
   for (std::uint64_t at = 0; at < window_bytes(window); at += page_bytes) {
     if (!region->guard->lost(at, page_bytes)) continue;
@@ -178,19 +177,24 @@ int GrowingFile::why_lost(int descriptor, std::uint64_t window, std::uint64_t st
   return EIO;
 }
 
+void GrowingFile::require_whole() const {
+  std::uint64_t start = start_offset_;
+  for (std::uint64_t window = 0; window < window_count_; ++window) {
+    const std::unique_ptr<Region>& region = regions_[window];
+    if (region && region->guard && region->guard->lost())
+      throw_errno(why_lost(open_patiently(directory_, name_, O_RDWR).get(), window, start),
+                  "cannot write '" + name_ + "'");
+    start += window_bytes(window);
+  }
+}
+
 void GrowingFile::complete(const std::string& head, std::uint64_t length, const std::string& tail) {
   Fd file = open_patiently(directory_, name_, O_RDWR);
   for (std::uint64_t window = 0; window < window_count_; ++window) write_window(file.get(), window, length);
+  require_whole();
   // Forcing a page that is still mapped asks all processors to forget it, one page at a time: of 4,200 mapped
   // pages that was 70 ms of a scan of two seconds.
-  int lost = 0;
-  std::uint64_t start = start_offset_;
-  for (std::uint64_t window = 0; window < window_count_; ++window) {
-    if (lost == 0) lost = why_lost(file.get(), window, start);
-    start += window_bytes(window);
-    regions_[window].reset();
-  }
-  if (lost != 0) throw_errno(lost, "cannot write '" + name_ + "'");
+  for (std::uint64_t window = 0; window < window_count_; ++window) regions_[window].reset();
   write_exactly(file.get(), head.data(), head.size(), 0, name_);
   write_exactly(file.get(), tail.data(), tail.size(), start_offset_ + length, name_);
   while (::ftruncate(file.get(), static_cast<off_t>(start_offset_ + length + tail.size())) != 0)

@@ -45,6 +45,9 @@ class GrowingFile {
   }
   std::uint64_t window_end(std::uint64_t offset) const noexcept;
 
+  /// Throws as complete() does where something that was written is lost already.
+  void require_whole() const;
+
   /// Writes what is still in memory, `head` at file offset 0 and `tail` at start_offset + `length`, sets the
   /// file's length to exactly that and lets write-back of all of it begin: it is for force_file() to wait for
   /// that. The windows are gone then.

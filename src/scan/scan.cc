@@ -95,6 +95,19 @@ snapshot::FileSystem file_system_of(int descriptor, const std::string& path) {
   return file_system;
 }
 
+/// What goes wrong in `action` begins with what was to be done: which file of it failed says little.
+template <class Action>
+auto told_as(const std::string& what_failed, Action action) {
+  try {
+    return action();
+  } catch (const std::system_error& refused) {
+    std::string what = refused.what();
+    std::string reason = ": " + refused.code().message();
+    if (what.ends_with(reason)) what.resize(what.size() - reason.size());
+    throw std::system_error(refused.code(), what_failed + ": " + what);
+  }
+}
+
 /// Where the snapshot goes: a path of its own, or a TIME of a locked NAME.
 struct Destination {
   std::unique_ptr<snapshot::StoreName> store_name;
@@ -125,7 +138,8 @@ Destination plain_destination(const std::string& output) {
   struct stat status;
   if (::fstatat(destination.parent.get(), destination.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
     throw_errno(EEXIST, "cannot write a snapshot as '" + printable(output) + "'");
-  snapshot::collect_partials(destination.parent.get());
+  told_as("cannot look for partial snapshots in '" + printable(destination.parent_path) + "'",
+          [&] { snapshot::collect_partials(destination.parent.get(), snapshot::Alone::unknown); });
   return destination;
 }
 
@@ -293,20 +307,6 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
   }
 }
 
-/// The same, with the snapshot's name in what goes wrong: which of its files it was says little.
-void write_snapshot(const Request& request, Root& root, walk::MountTable& mounts, Destination& destination,
-                    snapshot::Manifest manifest, const std::atomic<bool>& stop, Result& result) {
-  try {
-    publish(request, root, mounts, destination, std::move(manifest), stop, result);
-  } catch (const std::system_error& refused) {
-    std::string what = refused.what();
-    std::string reason = ": " + refused.code().message();
-    if (what.ends_with(reason)) what.resize(what.size() - reason.size());
-    throw std::system_error(refused.code(),
-                            "cannot write the snapshot '" + printable(destination.path()) + "': " + what);
-  }
-}
-
 }  // namespace
 
 Result run(const Request& request, const std::atomic<bool>& stop) {
@@ -315,17 +315,20 @@ Result run(const Request& request, const std::atomic<bool>& stop) {
   Root root = open_root(request.root);
   walk::MountTable mounts;
   snapshot::Manifest manifest = origin_of(request, root, mounts);
+  if (request.on_root_opened) request.on_root_opened();
 
   Destination destination;
   try {
     if (request.output) {
       destination = plain_destination(*request.output);
     } else {
-      result.refusal = store_destination(request, manifest, stop, destination);
+      result.refusal = told_as("cannot use the store '" + printable(request.store) + "'",
+                               [&] { return store_destination(request, manifest, stop, destination); });
       if (!result.refusal.empty()) return result;
     }
     manifest.slot = destination.slot;
-    write_snapshot(request, root, mounts, destination, std::move(manifest), stop, result);
+    told_as("cannot write the snapshot '" + printable(destination.path()) + "'",
+            [&] { publish(request, root, mounts, destination, std::move(manifest), stop, result); });
   } catch (const Stopped&) {
     result.stopped = true;
   }

@@ -44,6 +44,8 @@ struct Request {
   double timeout_seconds = 0;
   /// How these were asked for: further options for the manifest, by long name.
   std::map<std::string, std::string> options;
+  /// Called once the root has been opened and looked at, before anything is written; may be empty.
+  std::function<void()> on_root_opened;
   /// Called from a thread of its own, about ten times a second, while the tree is walked; may be empty.
   std::function<void(const Progress&)> on_progress;
   /// Called before the walk where something will probably go wrong; may be empty.

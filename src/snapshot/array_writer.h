@@ -50,6 +50,11 @@ class ArrayWriter {
     }
   }
 
+  /// Throws where something that was written in place is lost already.
+  void require_whole() const {
+    if (mapped_) mapped_->require_whole();
+  }
+
   /// A record for reading and writing in place (mapped arrays).
   template <class Record>
   Record& at(std::uint64_t index) const noexcept {

@@ -6,12 +6,15 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
+#include <iterator>
 #include <thread>
 
 #include "base/error.h"
@@ -27,6 +30,7 @@ namespace pwalk::snapshot {
 namespace {
 
 constexpr int attempts_max = 1000;  // to make a directory that no collector takes before it is locked
+constexpr std::time_t seconds_until_old = 24 * 60 * 60;
 constexpr std::chrono::milliseconds time_to_lock{10};  // what was just made, before it is taken for dead
 
 /// Whether a file of this name belongs to a snapshot that is being written.
@@ -40,17 +44,39 @@ bool is_of_a_snapshot(std::string_view name) {
   return false;
 }
 
-/// Whether the directory is one that this user's scans may have left. Others may be able to give any of the
-/// user's directories the name of a partial snapshot.
-bool may_be_collected(int directory, const std::vector<std::string>& names) {
+/// Whether `name` is the directory that was opened: a rename whose answer was lost may have taken effect.
+bool is_named(int parent, const std::string& name, dev_t device, ino_t inode) noexcept {
   struct stat status;
-  return ::fstat(directory, &status) == 0 && status.st_uid == ::geteuid() &&
-         std::all_of(names.begin(), names.end(), is_of_a_snapshot);
+  return ::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_dev == device &&
+         status.st_ino == inode;
 }
 
-/// Removes the directory that is open as `directory`, and the files in it: not what has its name by now. What
-/// cannot be removed stays for the next scan to collect.
+/// File systems on which the lock of a directory may be known to one host alone.
+bool has_local_locks(int directory) noexcept {
+  constexpr std::uint32_t network[] = {0x6969,     0xff534d42, 0xfe534d42, 0x00c36400, 0x5346414f,
+                                       0x01021997, 0x65735546, 0x0bd00bd0, 0x47504653, 0x7461636f};
+  struct statfs status;
+  return ::fstatfs(directory, &status) != 0 ||
+         std::find(std::begin(network), std::end(network), static_cast<std::uint32_t>(status.f_type)) !=
+             std::end(network);
+}
+
+/// Whether nothing in the directory has changed for so long that no scan can be writing it.
+bool is_old(int directory, const std::vector<std::string>& names) noexcept {
+  std::time_t now = std::time(nullptr);
+  auto changed = [&](const std::string& name) {
+    struct stat status;
+    return ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+           now - status.st_mtime < seconds_until_old;
+  };
+  return !changed(".") && std::none_of(names.begin(), names.end(), changed);
+}
+
+/// Removes the directory that is open as `directory`, and the files in it: not what has its name by now, and
+/// nothing where it has another name. What cannot be removed stays for the next scan to collect.
 void remove_files(int parent, int directory, const std::string& name) {
+  struct stat status;
+  if (::fstat(directory, &status) != 0 || !is_named(parent, name, status.st_dev, status.st_ino)) return;
   for (const std::string& file : list_directory(directory))
     static_cast<void>(::unlinkat(directory, file.c_str(), 0));
   static_cast<void>(::unlinkat(parent, name.c_str(), AT_REMOVEDIR));
@@ -84,7 +110,6 @@ PartialSnapshot::PartialSnapshot(int parent, std::string parent_path,
       throw;
     }
     struct stat opened;
-    struct stat named;
     if (int error = lock();
         error != 0 || ::fchmod(directory_.get(), 0700) != 0 || ::fstat(directory_.get(), &opened) != 0) {
       if (error == 0) error = errno;
@@ -93,8 +118,7 @@ PartialSnapshot::PartialSnapshot(int parent, std::string parent_path,
     }
     device_ = opened.st_dev;
     inode_ = opened.st_ino;
-    if (::fstatat(parent_.get(), name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == inode_)
-      return;
+    if (is_named(parent_.get(), name_, device_, inode_)) return;
     // Should it be there all the same: it is ours by its name, and empty.
     ::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
     if (attempt == attempts_max)
@@ -106,8 +130,8 @@ PartialSnapshot::PartialSnapshot(int parent, std::string parent_path,
 /// directory: it keeps the lock until that is done.
 int PartialSnapshot::lock() noexcept {
   while (::flock(directory_.get(), LOCK_EX) != 0) {
-    // Where there are no such locks, nothing is collected either.
-    if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL || errno == ENOLCK) return 0;
+    // Where there are no such locks, nothing is collected either. ENOLCK may be of this moment only.
+    if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL) return 0;
     if (errno != EINTR) return errno;
   }
   return 0;
@@ -141,7 +165,9 @@ void PartialSnapshot::publish(const std::string& name) {
       result = ::renameat(parent_.get(), name_.c_str(), parent_.get(), name.c_str());
     }
   }
-  if (result != 0) throw_errno("cannot publish '" + printable(parent_path_ + "/" + name) + "'");
+  int error = errno;
+  if (result != 0 && !is_named(parent_.get(), name, device_, inode_))
+    throw_errno(error, "cannot publish '" + printable(parent_path_ + "/" + name) + "'");
   published_ = true;
   try {
     sync_file(parent_.get(), parent_path_);
@@ -152,15 +178,20 @@ void PartialSnapshot::publish(const std::string& name) {
   }
 }
 
-void collect_partials(int parent) {
+void collect_partials(int parent, Alone alone) {
   for (const std::string& name : list_directory(parent)) {
     if (name.rfind(partial_prefix, 0) != 0) continue;
     try {
       Fd directory = open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      struct stat status;
+      if (::fstat(directory.get(), &status) != 0 || status.st_uid != ::geteuid()) continue;
       auto locked = [&] { return ::flock(directory.get(), LOCK_EX | LOCK_NB) == 0; };
       if (!locked()) continue;
       std::vector<std::string> names = list_directory(directory.get());
-      if (!may_be_collected(directory.get(), names)) continue;
+      // Others may be able to give any of this user's directories the name of a partial snapshot.
+      if (!std::all_of(names.begin(), names.end(), is_of_a_snapshot)) continue;
+      if (alone == Alone::unknown && has_local_locks(directory.get()) && !is_old(directory.get(), names))
+        continue;
       // Files are made under the lock only, so one that has none may be new, and its maker about to lock it.
       if (names.empty()) {
         ::flock(directory.get(), LOCK_UN);

@@ -49,8 +49,13 @@ class PartialSnapshot {
   bool published_ = false;
 };
 
+/// Whether the caller knows that nobody else writes here, on any host.
+enum class Alone { unknown, known };
+
 /// Removes partial directories in `parent` whose writer is gone: those that belong to this user, hold nothing
-/// but files of a snapshot, and can be locked. Where the file system has no locks on directories, none is.
-void collect_partials(int parent);
+/// but files of a snapshot, and can be locked. Where the file system has no locks on directories, none is; on
+/// a network's, which may keep them from other hosts, only what has not changed for a day, unless `alone` is
+/// known.
+void collect_partials(int parent, Alone alone = Alone::unknown);
 
 }  // namespace pwalk::snapshot

@@ -21,6 +21,11 @@ class ShardWriter {
   std::uint32_t number() const noexcept { return number_; }
   ArrayWriter& array(std::uint32_t array) noexcept { return *arrays_[array]; }
   const ArrayWriter& array(std::uint32_t array) const noexcept { return *arrays_[array]; }
+  /// Throws where something of it is lost already.
+  void require_whole() const {
+    for (const std::unique_ptr<ArrayWriter>& array : arrays_)
+      if (array) array->require_whole();
+  }
   std::uint64_t records(std::uint32_t array) const noexcept { return arrays_[array]->records(); }
   format::Directory& directory(std::uint32_t index) const noexcept {
     return arrays_[format::array_directories]->at<format::Directory>(index);

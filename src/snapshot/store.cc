@@ -113,29 +113,40 @@ std::optional<StoredSnapshot> stored_snapshot(int directory, const std::string& 
   return stored;
 }
 
+Manifest read_manifest(int directory, const std::string& snapshot) {
+  Fd opened = open_at(directory, snapshot, O_RDONLY | O_DIRECTORY);
+  return parse_manifest(read_file(opened.get(), format::manifest_name, manifest_limit_bytes));
+}
+
 std::optional<Manifest> manifest_of(int directory, const std::string& snapshot) {
   try {
-    Fd opened = open_at(directory, snapshot, O_RDONLY | O_DIRECTORY);
-    return parse_manifest(read_file(opened.get(), format::manifest_name, manifest_limit_bytes));
+    return read_manifest(directory, snapshot);
   } catch (const std::system_error&) {
   } catch (const FormatError&) {
   }
   return std::nullopt;
 }
 
-/// Slots of all snapshots of the store. Reads every manifest: only where the counter cannot tell.
+/// Slots of all snapshots of the store. Reads every manifest: only where the counter cannot tell. What cannot
+/// be read now may have any: only what is damaged, or no snapshot, or closed to this user has none.
 std::set<std::uint32_t> used_slots(int store) {
   std::set<std::uint32_t> used;
+  auto unless_absent = [](auto read) {
+    try {
+      read();
+    } catch (const FormatError&) {
+    } catch (const std::system_error& error) {
+      int number = error.code().value();
+      if (number != ENOENT && number != ENOTDIR && number != ELOOP && number != EACCES) throw;
+    }
+  };
   for (const std::string& name : list_directory(store)) {
     if (name[0] == '.') continue;
-    try {
+    unless_absent([&] {
       Fd directory = open_at(store, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-      for (const std::string& time : list_directory(directory.get()))
-        if (time[0] != '.' && time != latest_name)
-          if (auto manifest = manifest_of(directory.get(), time)) used.insert(manifest->slot);
-    } catch (const std::system_error&) {
-      // Not a directory of snapshots.
-    }
+      for (const std::string& time : times_in(directory.get()))
+        unless_absent([&] { used.insert(read_manifest(directory.get(), time).slot); });
+    });
   }
   return used;
 }
@@ -257,14 +268,14 @@ std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, cons
 }
 
 StoreName::StoreName(const std::string& store_path, const std::string& name, Missing missing)
-    : path_(store_path + "/" + name) {
+    : store_path_(store_path), path_(store_path + "/" + name) {
   struct stat status;
   if (missing == Missing::create && ::stat(store_path.c_str(), &status) != 0) make_directories(store_path);
   store_ = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
   if (missing == Missing::create) make_directory(store_.get(), name, 0700, path_);
   directory_ = open_at(store_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   lock_ = take_lock(directory_.get(), name_tries, path_, never_stopped);
-  collect_partials(directory_.get());
+  collect_partials(directory_.get(), Alone::known);
 }
 
 std::optional<StoreName::Origin> StoreName::origin() const {
@@ -282,7 +293,7 @@ std::optional<StoreName::Origin> StoreName::origin() const {
 }
 
 std::uint32_t StoreName::take_slot(const std::atomic<bool>& stop) {
-  Fd lock = take_lock(store_.get(), slot_tries, path_, stop);
+  Fd lock = take_lock(store_.get(), slot_tries, store_path_, stop);
   std::optional<std::uint64_t> next = next_slot(store_.get());
   if (!next || *next >= format::store_slots) {
     // The counter is lost or has gone round: look which slots are free.

@@ -92,6 +92,7 @@ class StoreName {
  private:
   void set_latest(const std::string& time);
 
+  std::string store_path_;
   std::string path_;
   Fd store_;
   Fd directory_;

@@ -160,6 +160,8 @@ void SnapshotWriter::gather_counts(Manifest& manifest, const OwnerExcess& excess
 Manifest SnapshotWriter::finish(Manifest manifest, unsigned threads, const std::atomic<bool>& stop) {
   manifest.uuid = uuid_;
   OwnerExcess excess;
+  // A record that was lost leads anywhere: to itself, for one.
+  for (std::uint32_t number = 0; number < shard_count(); ++number) shards_[number]->require_whole();
   if (root_is_directory_) {
     Records records(*this);
     excess = apply_links(notes_, records, stop);

@@ -113,6 +113,7 @@ class Worker {
   void read_acl(int descriptor);
   void read_value(int descriptor, const char* name, std::string& value, int& error);
   const char* keep(const char* name) noexcept;
+  bool is_removed(int descriptor) noexcept;
   int look_at(int directory, const char* name, struct statx& stat, int sync = 0) noexcept;
   void stat_names(const StatWork& work);
   void stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept;

@@ -51,6 +51,12 @@ bool Worker::is_as_listed() const noexcept {
          listing_.parent_inode() == task_.node->identity.inode;
 }
 
+/// Whether an open directory has been removed.
+bool Worker::is_removed(int descriptor) noexcept {
+  struct statx stat;
+  return look_at(descriptor, "", stat) == 0 && stat.stx_nlink == 0;
+}
+
 /// The directory has been listed, until `error` if that is not 0: looks at what was listed.
 void Worker::take_listing(int error) {
   Node* parent = task_.node;
@@ -73,8 +79,8 @@ void Worker::take_listing(int error) {
   }
   parent_ = parent;
   identity_ = opened_.identity;
-  if (error == ENOENT && parent != nullptr) {
-    // Removed since it was opened, so it was empty: what may have been listed before is gone too.
+  if (error == ENOENT && parent != nullptr && (listing_.names().empty() || is_removed(descriptor))) {
+    // Since it was opened, so it was empty: what may have been listed before is gone too.
     outcome_ = {Listed::vanished, NotEntered::none, error, Call::none, {}, {}, false, 0};
     sink_.not_listed(token_, outcome_);
     complete(token_, parent);

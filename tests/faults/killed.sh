@@ -37,17 +37,21 @@ renew_store() {
 }
 turn=0
 
-# examine WHAT: after a scan was ended, into a renewed store.
+# examine WHAT STATUS: after a scan into a renewed store had that status.
 examine() {
-  local snapshot partials latest
+  local snapshot partials latest denies new=0
+  denies=$(grep -c 'nothing was published' "$work/err")
   latest=$(readlink "$work/store/name/latest")
   if [ -n "$older" ] && [ ! -d "$work/store/name/$older" ]; then say "$1: the older one is gone" >>"$work/wrong"; fi
   if [ -n "$older$latest" ] && [ ! -d "$work/store/name/$latest" ]; then say "$1: latest is '$latest'" >>"$work/wrong"; fi
   for snapshot in "$work/store/name"/2*; do
     [ -e "$snapshot" ] || continue
     "$check_program" -q "$snapshot" 2>"$work/err" || { cp "$work/err" "$work/wrong" && say "$1: not whole" >>"$work/wrong"; }
-    [ "$snapshot" = "$work/store/name/$older" ] || named=$((named + 1))
+    [ "$snapshot" = "$work/store/name/$older" ] || new=$((new + 1))
   done
+  named=$((named + new))
+  [ "$2" -ne 0 ] || [ "$new" -eq 1 ] || say "$1: status 0, and $new are new" >>"$work/wrong"
+  if [ "$new" -ne 0 ] && [ "$denies" -ne 0 ]; then say "$1: it published, and denies it" >>"$work/wrong"; fi
   partials=$(find "$work/store" -name '.pwalk-partial-*' 2>/dev/null | wc -l)
   left=$((left + partials))
   scan_into_store || { cp "$work/err" "$work/wrong" && say "$1: the next scan" >>"$work/wrong"; }
@@ -76,7 +80,7 @@ for signal in 9 15; do
         say "signal 15 at $number left something" >>"$work/wrong"
       fi
     fi
-    examine "signal $signal at $number"
+    examine "signal $signal at $number" "$status"
   done
   say "      signal $signal at $points of $stops points: $ended ended, $named had published, $left partials left"
   if [ ! -s "$work/wrong" ]; then ok "signal $signal: what has a name is whole, the next scan works"; else fail "signal $signal" "$work/wrong"; fi
@@ -103,7 +107,7 @@ for signal in KILL TERM; do
     if [ "$signal" = TERM ] && grep -q 'nothing was published' "$work/err" && [ -n "$(find "$work/store" -name '.pwalk-partial-*')" ]; then
       say "SIGTERM left something" >>"$work/wrong"
     fi
-    examine "SIG$signal at random"
+    examine "SIG$signal at random" "$status"
   done 2>/dev/null
   say "      SIG$signal $random times at random within $((lasts / 1000)) ms: $ended ended, $named had published, $left partials left"
   if [ ! -s "$work/wrong" ]; then ok "SIG$signal at random: what has a name is whole, the next scan works"; else fail "SIG$signal at random" "$work/wrong"; fi

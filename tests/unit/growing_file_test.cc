@@ -125,6 +125,7 @@ TEST(GrowingFileRoom, WhatIsLostHasTheErrnoOfAWrite) {
     file.grow(1);
     ASSERT_EQ(::truncate(directory.path(name).c_str(), start), 0);
     *file.at(500'000) = 1;
+    EXPECT_THROW(file.require_whole(), std::system_error);
     struct rlimit limit = before;
     if (error == EFBIG) limit.rlim_cur = 100'000;
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -153,6 +154,7 @@ TEST(GrowingFileRoom, APageThatIsRefusedForAMomentIsNotLost) {
     ASSERT_EQ(::truncate(directory.path("file").c_str(), start + (1 << 20)), 0);
   });
   *file.at(500'000) = 1;
+  file.require_whole();
   file.complete("", 500'001, "");
   std::string contents = read_file(descriptor.get(), "file", 1 << 30);
   ASSERT_EQ(contents.size(), start + 500'001);

@@ -134,8 +134,55 @@ TEST_F(PartialCalls, AnEndlessFightIsGivenUp) {
 }
 
 TEST_F(PartialCalls, WithoutLocksItIsMadeAllTheSame) {
-  instead::flock = [left = 3](int, int) mutable { return fail_with(left-- > 0 ? EINTR : ENOLCK); };
+  instead::flock = [left = 3](int, int) mutable { return fail_with(left-- > 0 ? EINTR : EOPNOTSUPP); };
   EXPECT_EQ(error_of_publishing(), 0);
+}
+
+// There may be locks again when somebody collects.
+TEST_F(PartialCalls, WithoutALockForTheMomentItIsNotMade) {
+  instead::flock = [](int, int) { return fail_with(ENOLCK); };
+  EXPECT_EQ(error_of_making(), ENOLCK);
+  EXPECT_TRUE(names().empty());
+}
+
+// As over a network, where the answer is lost.
+TEST_F(PartialCalls, ARenameThatTookEffectIsNoError) {
+  instead::renameat2 = [](int d, const char* p, int e, const char* q, unsigned f) {
+    EXPECT_EQ(real::renameat2(d, p, e, q, f), 0);
+    return fail_with(EIO);
+  };
+  EXPECT_EQ(error_of_publishing("snapshot"), 0);
+  EXPECT_EQ(names(), std::vector<std::string>{"snapshot"});
+}
+
+TEST_F(PartialCalls, OnANetworkOnlyOldOnesAreCollected) {
+  instead::fstatfs = [](int d, struct statfs* s) {
+    int result = real::fstatfs(d, s);
+    s->f_type = 0x6969;
+    return result;
+  };
+  const std::string partial = directory_.path(".pwalk-partial-old");
+  const std::string manifest = partial + "/manifest.json";
+  auto age = [](const std::string& path, std::time_t seconds) {
+    const struct timespec times[2] = {{std::time(nullptr) - seconds, 0}, {std::time(nullptr) - seconds, 0}};
+    ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+  };
+  fs::create_directory(partial);
+  directory_.write_file(".pwalk-partial-old/manifest.json", "{}");
+  collect_partials(parent_.get());
+  age(partial, 90'000);
+  collect_partials(parent_.get());
+  age(partial, 0);
+  age(manifest, 90'000);
+  collect_partials(parent_.get());
+  EXPECT_TRUE(fs::exists(manifest));
+  age(partial, 90'000);
+  collect_partials(parent_.get());
+  EXPECT_FALSE(fs::exists(partial));
+  fs::create_directory(partial);
+  directory_.write_file(".pwalk-partial-old/manifest.json", "{}");
+  collect_partials(parent_.get(), Alone::known);
+  EXPECT_FALSE(fs::exists(partial));
 }
 
 TEST_F(PartialCalls, AnInterruptedLockIsTakenAgain) {
@@ -320,6 +367,22 @@ class StoreCalls : public Calls {
     return StoreName(store(), "name").take_slot();
   }
 };
+
+// One that cannot be read now may have any slot.
+TEST_F(StoreCalls, ALostCounterGivesNoSlotThatMayBeTaken) {
+  for (int error : {EIO, ESTALE, EMFILE, EACCES, ENOENT}) {
+    fs::remove_all(store());
+    write_manifest("name", "2026-01-01T000000Z", 0);
+    write_manifest("name", "2026-01-02T000000Z", 1);
+    fail_openat("manifest.json", error);
+    int answered = error_of([&] { StoreName(store(), "name").take_slot(); });
+    EXPECT_EQ(answered, error == ENOENT || error == EACCES ? 0 : error);
+    test::answer_nothing();
+    if (answered != 0) {
+      EXPECT_EQ(StoreName(store(), "name").take_slot(), 2u);
+    }
+  }
+}
 
 TEST_F(StoreCalls, DirectoriesThatCannotBeMadeAreErrors) {
   refuse_what_lies_above();

@@ -442,6 +442,32 @@ TEST_F(WalkerCalls, ADirectoryRemovedWhileItIsListedIsVanished) {
   EXPECT_EQ(counts_.errors, 0u);
 }
 
+// A server may answer so whatever is the case: what it has listed is not given up.
+TEST_F(WalkerCalls, ADirectoryThatIsThereIsNotVanished) {
+  directory_.make_directory("large");
+  for (int i = 0; i < 5000; ++i) directory_.write_file("large/name" + std::to_string(i), "");
+  bool removes = false;
+  int listed = 0;
+  instead::getdents64 = [&](int d, void* b, std::size_t n) {
+    if (fs::path(fs::read_symlink("/proc/self/fd/" + std::to_string(d))).filename() != "large" ||
+        ++listed < 2)
+      return real::getdents64(d, b, n);
+    if (removes) fs::remove_all(directory_.path("large"));
+    return static_cast<long>(fail_with(ENOENT));
+  };
+  ASSERT_TRUE(walk(1));
+  EXPECT_EQ(outcome("/large").listed, Listed::partial);
+  EXPECT_EQ(outcome("/large").error, ENOENT);
+  EXPECT_GT(seen_.children.size(), 100u);
+  EXPECT_EQ(counts_.errors, 1u);
+  seen_.forget();
+  listed = 0;
+  removes = true;
+  ASSERT_TRUE(walk(1));
+  EXPECT_EQ(outcome("/large").listed, Listed::vanished);
+  EXPECT_EQ(counts_.errors, 0u);
+}
+
 /// Appends a dirent to a buffer.
 void append_dirent(std::string& buffer, std::uint64_t inode, unsigned char type, const std::string& name) {
   std::size_t length = (offsetof(struct dirent64, d_name) + name.size() + 1 + 7) / 8 * 8;
