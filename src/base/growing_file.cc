@@ -161,7 +161,7 @@ void GrowingFile::write_window(int descriptor, std::uint64_t window, std::uint64
                 start_offset_ + start, name_);
 }
 
-/// The errno for pages of the window, of which some were lost. A fault has none: what the
+/// The errno for the pages of the window that were lost, of which there are some. A fault has none: what the
 /// storage said then, or else what it says to a write to the same place.
 int GrowingFile::why_lost(int descriptor, std::uint64_t window, std::uint64_t start) const {
   const Region* region = regions_[window].get();

@@ -32,8 +32,8 @@ class FaultGuard {
     ~Storage() = default;
   };
 
-  /// `protection` of the zeros, as for mmap(2); With `storage`, a page is lost only if
-  /// room for it is refused, or if it is not to be had for a fifth of a second although it is not.
+  /// `protection` of the zeros, as for mmap(2). With `storage`, a page is lost only if room for it is
+  /// refused, or if a fifth of a second goes by in which it is not to be had although room is not refused.
   FaultGuard(const void* address, std::size_t length, int protection, const Storage* storage = nullptr);
   FaultGuard(const FaultGuard&) = delete;
   FaultGuard& operator=(const FaultGuard&) = delete;

@@ -80,7 +80,7 @@ void Worker::take_listing(int error) {
   parent_ = parent;
   identity_ = opened_.identity;
   if (error == ENOENT && parent != nullptr && (listing_.names().empty() || is_removed(descriptor))) {
-    // Since it was opened, so it was empty: what may have been listed before is gone too.
+    // Removed since it was opened, so it was empty: what may have been listed before is gone too.
     outcome_ = {Listed::vanished, NotEntered::none, error, Call::none, {}, {}, false, 0};
     sink_.not_listed(token_, outcome_);
     complete(token_, parent);
