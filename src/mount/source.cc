@@ -120,10 +120,15 @@ struct stat stat_at(int directory, const std::string& name, int flags) {
 Source::Source(const std::string& path, Log& log)
     : path_(path), log_(log), directory_(open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY)) {
   if (has_file(directory_.get(), format::manifest_name)) {
-    open_only();
+    show_only(Snapshot::open(directory_.get(), "."));
   } else {
     kind_ = kind_of_directory();
   }
+}
+
+Source::Source(const std::string& path, std::shared_ptr<const Snapshot> opened, Log& log)
+    : path_(path), log_(log), directory_(open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY)) {
+  show_only(std::move(opened));
 }
 
 SourceKind Source::kind_of_directory() const {
@@ -146,8 +151,7 @@ SourceKind Source::kind_of_directory() const {
   throw_errno(EINVAL, "'" + printable(path_) + "' is neither a snapshot nor a store of snapshots");
 }
 
-void Source::open_only() {
-  std::shared_ptr<const Snapshot> opened = Snapshot::open(directory_.get(), ".");
+void Source::show_only(std::shared_ptr<const Snapshot> opened) {
   if (!opened->root_is_directory())
     throw_errno(ENOTDIR, "the root of '" + printable(path_) + "', '" + printable(opened->manifest().root) +
                              "', is not a directory");

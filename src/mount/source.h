@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +36,8 @@ class Source {
   /// snapshot whose root is not a directory; FormatError for a snapshot that is damaged or newer than this
   /// program.
   Source(const std::string& path, Log& log);
+  /// The snapshot at `path`, which is open already.
+  Source(const std::string& path, std::shared_ptr<const snapshot::Snapshot> opened, Log& log);
 
   SourceKind kind() const noexcept { return kind_; }
   const std::string& path() const noexcept { return path_; }
@@ -81,7 +84,7 @@ class Source {
  private:
   Fd open_name(const std::string& name) const;
   std::vector<std::string> list(int directory, const std::string& label) const;
-  void open_only();
+  void show_only(std::shared_ptr<const snapshot::Snapshot> opened);
   SourceKind kind_of_directory() const;
   std::string label(const StorePlace& place) const;
   /// Of the manifest at a place of the store; nothing where there is none.

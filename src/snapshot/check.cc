@@ -197,11 +197,10 @@ void check_records(const Snapshot& snapshot, unsigned threads, Problems& problem
 
 constexpr std::uint64_t manifest_limit_bytes = std::uint64_t{1} << 30;
 
-/// The steps of the check; a FormatError is a problem like those in the collector.
-void run(int opened, const CheckOptions& options, Problems& problems, CheckReport& report) {
+/// The steps of the check after the manifest has been read.
+void run(int opened, Manifest manifest, const CheckOptions& options, Problems& problems,
+         CheckReport& report) {
   unsigned threads = std::max(1u, options.threads);
-  Fd mark = mark_as_read(opened);
-  Manifest manifest = parse_manifest(read_file(opened, format::manifest_name, manifest_limit_bytes));
   check_files(opened, manifest, threads, problems);
   if (!problems.none()) return;
   std::shared_ptr<const Snapshot> snapshot = Snapshot::open(opened, std::move(manifest));
@@ -211,16 +210,13 @@ void run(int opened, const CheckOptions& options, Problems& problems, CheckRepor
   check_records(*snapshot, threads, problems, report);
 }
 
-}  // namespace
-
-}  // namespace check
-
-CheckReport check_snapshot(int directory, const std::string& path, const CheckOptions& options) {
-  Fd opened = open_at(directory, path, O_RDONLY | O_DIRECTORY);
+/// What `steps` finds; a FormatError is a problem like those in the collector.
+template <class Steps>
+CheckReport collect(const CheckOptions& options, Steps steps) {
   CheckReport report;
-  check::Problems problems(std::max<std::uint64_t>(1, options.problem_limit));
+  Problems problems(std::max<std::uint64_t>(1, options.problem_limit));
   try {
-    check::run(opened.get(), options, problems, report);
+    steps(problems, report);
   } catch (const FormatError& error) {
     if (error.rule() == rule::manifest_version || error.rule() == rule::manifest_features) throw;
     problems.add(error);
@@ -228,6 +224,25 @@ CheckReport check_snapshot(int directory, const std::string& path, const CheckOp
   report.ended_early = problems.full();
   report.problems = problems.take();
   return report;
+}
+
+}  // namespace
+
+}  // namespace check
+
+CheckReport check_snapshot(int directory, const std::string& path, const CheckOptions& options) {
+  Fd opened = open_at(directory, path, O_RDONLY | O_DIRECTORY);
+  return check::collect(options, [&](check::Problems& problems, CheckReport& report) {
+    Fd mark = mark_as_read(opened.get());
+    std::string text = read_file(opened.get(), format::manifest_name, check::manifest_limit_bytes);
+    check::run(opened.get(), parse_manifest(text), options, problems, report);
+  });
+}
+
+CheckReport check_snapshot(int snapshot_directory, Manifest manifest, const CheckOptions& options) {
+  return check::collect(options, [&](check::Problems& problems, CheckReport& report) {
+    check::run(snapshot_directory, std::move(manifest), options, problems, report);
+  });
 }
 
 CheckReport check_snapshot(const std::string& path, const CheckOptions& options) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "snapshot/manifest.h"
+
 namespace pwalk::snapshot {
 
 /// One broken rule. `text` is a whole sentence without a newline, fit for a terminal: file, place, what,
@@ -43,5 +45,7 @@ struct CheckReport {
 /// is a hard link. Time: one pass over all bytes, two over the records.
 CheckReport check_snapshot(int directory, const std::string& path, const CheckOptions& options);
 CheckReport check_snapshot(const std::string& path, const CheckOptions& options = {});
+/// The same for a snapshot directory that is open, whose manifest has been read; it is not marked as read.
+CheckReport check_snapshot(int snapshot_directory, Manifest manifest, const CheckOptions& options = {});
 
 }  // namespace pwalk::snapshot

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "fuzz/input.h"
+#include "snapshot/check.h"
 #include "snapshot/snapshot.h"
 #include "support/snapshot_editor.h"
 #include "support/temporary_directory.h"
@@ -26,9 +27,11 @@ class EditedSnapshot {
   const std::string& path() const noexcept { return path_; }
   /// Makes the snapshot that the edits at the front of `input` give: one byte says how many.
   void edit(Input& input);
-  /// Opens it. Its manifest is parsed only where the edits were to the manifest itself: that takes longer
-  /// than all the rest, and has a target of its own.
+  /// Opens it. Its manifest is written and parsed only where the edits were to the manifest itself: that
+  /// takes longer than all the rest, and has a target of its own.
   std::shared_ptr<const snapshot::Snapshot> open() const;
+  /// Checks it, likewise.
+  snapshot::CheckReport check() const;
 
  private:
   void edit_once(Input& input, test::SnapshotEditor& editor);
@@ -42,7 +45,7 @@ class EditedSnapshot {
   Fd opened_;
   std::map<std::string, Fd> open_files_;
   std::map<std::string, std::string> written_;  // what lies there now
-  snapshot::Manifest manifest_;                 // the same
+  snapshot::Manifest manifest_;                 // what belongs to it
   bool manifest_is_edited_ = false;
   std::unique_ptr<test::SnapshotEditor> sample_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> arrays_;  // shard and array of each

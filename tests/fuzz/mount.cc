@@ -133,7 +133,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
   std::string said;
   mount::Log log([&](const std::string& text) { said = text; });
   try {
-    mount::Source source(snapshot.path(), log);
+    mount::Source source(snapshot.path(), snapshot.open(), log);
     auto options = input.number<std::uint8_t>();
     auto has = [&](unsigned bit) { return (options & bit) != 0; };
     mount::AclPolicy policy;

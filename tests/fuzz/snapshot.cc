@@ -51,9 +51,9 @@ bool reader_is_content(const EditedSnapshot& edited) {
   return false;
 }
 
-std::optional<snapshot::CheckReport> check(const std::string& path) {
+std::optional<snapshot::CheckReport> check(const EditedSnapshot& edited) {
   try {
-    return snapshot::check_snapshot(path);
+    return edited.check();
   } catch (const FormatError& error) {
     require(error.rule() == std::string_view("M2") || error.rule() == std::string_view("M3"));
     return std::nullopt;
@@ -70,7 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
   Input input(bytes, length);
   snapshot.edit(input);
   bool content = reader_is_content(snapshot);
-  auto report = check(snapshot.path());
+  auto report = check(snapshot);
   require(content || !report || !report->whole());
   if (report && report->whole()) require(report->structure_checked && report->derived_checked);
   return 0;

@@ -102,7 +102,7 @@ snapshot::Place SnapshotEditor::directory(std::string_view name) {
   return {place.shard, record.blocks_high_or_directory};
 }
 
-std::map<std::string, std::string> SnapshotEditor::files() {
+std::map<std::string, std::string> SnapshotEditor::array_files() {
   std::map<std::string, std::string> files;
   std::uint64_t first_entry = 0;
   for (std::uint32_t shard = 0; shard < manifest_.shards.size(); ++shard) {
@@ -122,6 +122,11 @@ std::map<std::string, std::string> SnapshotEditor::files() {
     file.file_bytes = bytes.size();
     manifest_.shards[shard].files.push_back(file);
   }
+  return files;
+}
+
+std::map<std::string, std::string> SnapshotEditor::files() {
+  std::map<std::string, std::string> files = array_files();
   files[format::manifest_name] = to_text(manifest_);
   return files;
 }

@@ -80,8 +80,10 @@ class SnapshotEditor {
   /// Directory record of the first entry of that name.
   snapshot::Place directory(std::string_view name);
 
-  /// All files by name, with lengths, counts, hashes and the manifest's hash made right. An array left
-  /// without records has no file.
+  /// The files of the arrays by name, with lengths, counts and hashes made right, in the manifest too. An
+  /// array left without records has no file.
+  std::map<std::string, std::string> array_files();
+  /// The same and the manifest's.
   std::map<std::string, std::string> files();
   /// Writes everything back, with lengths, counts, hashes and the manifest's hash made right. An array left
   /// without records loses its file.
