@@ -20,13 +20,6 @@ namespace {
 
 constexpr int capability_numbers = 64;
 
-// Sanitizers and coverage write files of their own when the program ends, anywhere.
-#ifdef PWALK_INSTRUMENTED
-constexpr bool landlock_wanted = false;
-#else
-constexpr bool landlock_wanted = true;
-#endif
-
 // ---- Landlock, as in linux/landlock.h of Linux 6.12
 // ----------------------------------------------------------
 
@@ -69,8 +62,12 @@ Ruleset ruleset_of(long version) noexcept {
 /// What the C library reads for the names of owners; anyone may read them.
 constexpr const char* tables_of_users[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"};
 
+}  // namespace
+
 bool confine_files(int directory) {
-  if (!landlock_wanted) return false;
+  // Loads what the C library has for them, which is not below the directory.
+  ::getpwuid(0);
+  ::getgrgid(0);
   long version = ::syscall(call_create_ruleset, nullptr, 0, flag_version);
   if (version < 1) return false;  // ENOSYS: an older kernel; EOPNOTSUPP: switched off
   Ruleset ruleset = ruleset_of(version);
@@ -89,8 +86,6 @@ bool confine_files(int directory) {
   return true;
 }
 
-}  // namespace
-
 void keep_capabilities(std::uint64_t kept) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[2] = {};
@@ -103,18 +98,13 @@ void keep_capabilities(std::uint64_t kept) {
   if (::syscall(SYS_capset, &header, sets) != 0) throw_errno("cannot give up capabilities");
 }
 
-bool confine_to(int directory) {
+void give_up_privileges() {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw_errno("cannot rule out new privileges");
-  // Loads what the C library has for them, which is not below the directory.
-  ::getpwuid(0);
-  ::getgrgid(0);
-  bool confined = confine_files(directory);
   // The bounding set is for those who may change it; without it, no new privileges says the same.
   for (int number = 0; number < capability_numbers; ++number) ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
     throw_errno("cannot give up ambient capabilities");
   keep_capabilities(0);
-  return confined;
 }
 
 }  // namespace pwalk::mount

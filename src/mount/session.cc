@@ -230,7 +230,11 @@ int serve(const Settings& settings, const MessageSink& sink) {
                   "'");
     } else {
       if (in_background && ::chdir("/") != 0) log.message("cannot leave the working directory");
-      confine_to(source.descriptor());
+      give_up_privileges();
+#ifndef PWALK_INSTRUMENTED  // sanitizers and coverage write files of their own when the program ends,
+                            // anywhere
+      confine_files(source.descriptor());
+#endif
       Sweeper sweeper(source, log);
       std::optional<SlowLane> slow_lane;
       if (!settings.single_thread) context.slow_lane = &slow_lane.emplace();

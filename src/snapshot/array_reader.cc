@@ -42,22 +42,23 @@ Fd open_array(int snapshot_directory, const std::string& file_name) {
 
 void check_header(const format::FileHeader& header, const Manifest& manifest, std::uint32_t shard,
                   const ArrayFile& file) {
-  auto broken = [&](const char* rule, const char* detail) __attribute__((noreturn)) {
-    throw FormatError(file.file_name, "header", rule, detail);
+  auto broken = [&](const char* rule, const char* detail) {
+    return FormatError(file.file_name, "header", rule, detail);
   };
   if (std::memcmp(header.magic, format::magic, sizeof header.magic) != 0)
-    broken(rule::file_header, "not an array file of a pwalk snapshot");
-  if (header.version != format::version) broken(rule::file_header, "unknown version");
-  if (header.array != file.array) broken(rule::file_header, "holds another array");
-  if (header.record_bytes != array_record_bytes(file.array)) broken(rule::file_header, "wrong record size");
-  if (header.shard != shard) broken(rule::file_header, "belongs to another shard");
+    throw broken(rule::file_header, "not an array file of a pwalk snapshot");
+  if (header.version != format::version) throw broken(rule::file_header, "unknown version");
+  if (header.array != file.array) throw broken(rule::file_header, "holds another array");
+  if (header.record_bytes != array_record_bytes(file.array))
+    throw broken(rule::file_header, "wrong record size");
+  if (header.shard != shard) throw broken(rule::file_header, "belongs to another shard");
   if (std::memcmp(header.uuid, manifest.uuid.data(), sizeof header.uuid) != 0)
-    broken(rule::file_uuid, "belongs to another snapshot");
+    throw broken(rule::file_uuid, "belongs to another snapshot");
   if ((header.incompatible & ~format::known_incompatible) != 0)
-    broken(rule::file_features, "uses a feature that this program does not know");
-  if (header.records != file.records) broken(rule::file_counts, "count is not the manifest's");
+    throw broken(rule::file_features, "uses a feature that this program does not know");
+  if (header.records != file.records) throw broken(rule::file_counts, "count is not the manifest's");
   for (std::uint64_t word : header.reserved)
-    if (word != 0) broken(rule::file_header, "reserved field is not zero");
+    if (word != 0) throw broken(rule::file_header, "reserved field is not zero");
 }
 
 }  // namespace

@@ -244,8 +244,8 @@ namespace {
 std::vector<bool> acl_starts(const ShardReader& shard) {
   std::uint64_t units = shard.records(format::array_acls);
   std::vector<bool> starts(units);
-  auto broken = [&](std::uint64_t unit, const char* detail) __attribute__((noreturn)) {
-    throw FormatError(shard.file_name(format::array_acls), record_text(unit), rule::acl_records, detail);
+  auto broken = [&](std::uint64_t unit, const char* detail) {
+    return FormatError(shard.file_name(format::array_acls), record_text(unit), rule::acl_records, detail);
   };
   for (std::uint64_t unit = 0; unit < units;) {
     auto head = shard.record<format::Acl>(format::array_acls, unit, rule::acl_records);
@@ -253,12 +253,12 @@ std::vector<bool> acl_starts(const ShardReader& shard) {
     std::uint64_t end = unit + 1 + (length + format::acl_unit - 1) / format::acl_unit;
     if (head.access_bytes > format::acl_value_limit || head.default_bytes > format::acl_value_limit ||
         length == 0 || end > units)
-      broken(unit, "has a length out of range");
+      throw broken(unit, "has a length out of range");
     std::uint64_t padding = (end - unit - 1) * format::acl_unit - length;
     unsigned char tail[format::acl_unit] = {};
     shard.array(format::array_acls)->copy(end * format::acl_unit - padding, padding, tail);
     for (unsigned char byte : tail)
-      if (byte != 0) broken(unit, "the bytes after its values are not zero");
+      if (byte != 0) throw broken(unit, "the bytes after its values are not zero");
     starts[unit] = true;
     unit = end;
   }

@@ -34,37 +34,37 @@ bool known_type(std::uint16_t mode) noexcept {
 
 void check_attributes(const ShardReader& shard, std::uint32_t index, const format::Attributes& attributes,
                       std::size_t devices) {
-  auto broken = [&](const char* rule, const char* detail) __attribute__((noreturn)) {
-    throw FormatError(shard.file_name(format::array_attributes), record_text(index), rule, detail);
+  auto broken = [&](const char* rule, const char* detail) {
+    return FormatError(shard.file_name(format::array_attributes), record_text(index), rule, detail);
   };
   if ((attributes.flags & ~format::known_attribute_flags) != 0)
-    broken(rule::attributes_flags, "has an unknown flag");
+    throw broken(rule::attributes_flags, "has an unknown flag");
   bool no_stat = (attributes.flags & format::flag_no_stat) != 0;
   bool dirent_type = (attributes.flags & format::flag_dirent_type) != 0;
-  if (dirent_type && !no_stat) broken(rule::attributes_flags, "has a dirent type beside a stat");
+  if (dirent_type && !no_stat) throw broken(rule::attributes_flags, "has a dirent type beside a stat");
   if (no_stat) {
     if ((attributes.mode & ~S_IFMT) != 0 || (attributes.flags & format::flag_wide) != 0 ||
         attributes.uid != 0 || attributes.gid != 0 || attributes.nlink != 0 || attributes.device_index != 0 ||
         attributes.blksize != 0 || attributes.rdev != 0)
-      broken(rule::attributes_no_stat, "has values although there was no stat");
+      throw broken(rule::attributes_no_stat, "has values although there was no stat");
     if (dirent_type != ((attributes.mode & S_IFMT) != 0))
-      broken(rule::attributes_type, "has a type from nowhere");
+      throw broken(rule::attributes_type, "has a type from nowhere");
     if (!dirent_type) return;
   } else if (attributes.device_index >= devices) {
-    broken(rule::attributes_device, "device is not in the manifest's table");
+    throw broken(rule::attributes_device, "device is not in the manifest's table");
   }
-  if (!known_type(attributes.mode)) broken(rule::attributes_type, "has an unknown type");
+  if (!known_type(attributes.mode)) throw broken(rule::attributes_type, "has an unknown type");
 }
 
 void check_name(const ShardReader& shard, Place place, std::string_view name) {
-  auto broken = [&](const char* rule, const char* detail) __attribute__((noreturn)) {
-    throw FormatError(shard.file_name(format::array_entries), record_text(place.index), rule, detail);
+  auto broken = [&](const char* rule, const char* detail) {
+    return FormatError(shard.file_name(format::array_entries), record_text(place.index), rule, detail);
   };
   bool is_root = place == Place{0, 0};
   if (name.empty() != is_root)
-    broken(rule::name_not_empty, is_root ? "the root has a name" : "an entry has no name");
-  if (name.find('/') != std::string_view::npos) broken(rule::name_no_slash, "a name has a slash");
-  if (name == "." || name == "..") broken(rule::name_not_dots, "a name is . or ..");
+    throw broken(rule::name_not_empty, is_root ? "the root has a name" : "an entry has no name");
+  if (name.find('/') != std::string_view::npos) throw broken(rule::name_no_slash, "a name has a slash");
+  if (name == "." || name == "..") throw broken(rule::name_not_dots, "a name is . or ..");
 }
 
 void take_wide(const ShardReader& shard, std::uint32_t index, const format::Entry& record, Entry& entry) {

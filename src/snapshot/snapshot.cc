@@ -95,32 +95,34 @@ Directory Snapshot::directory(Place place) const {
   Directory directory{
       place, shard.record<format::Directory>(format::array_directories, place.index, rule::directory_index)};
   const format::Directory& record = directory.record;
-  auto broken = [&](const char* rule, const char* detail) __attribute__((noreturn)) {
-    throw FormatError(shard.file_name(format::array_directories), record_text(place.index), rule, detail);
+  auto broken = [&](const char* rule, const char* detail) {
+    return FormatError(shard.file_name(format::array_directories), record_text(place.index), rule, detail);
   };
-  if (!known_state(record.state)) broken(rule::directory_state, "has an unknown state");
+  if (!known_state(record.state)) throw broken(rule::directory_state, "has an unknown state");
   if ((record.access & ~format::known_access) != 0 || (record.flags & ~format::known_directory_flags) != 0)
-    broken(rule::directory_flags, "has an unknown flag");
+    throw broken(rule::directory_flags, "has an unknown flag");
   if (record.reserved[0] != 0 || record.reserved[1] != 0)
-    broken(rule::directory_reserved, "reserved field is not zero");
-  if ((record.depth == 0) != (place == Place{0, 0})) broken(rule::directory_parent, "has the wrong depth");
+    throw broken(rule::directory_reserved, "reserved field is not zero");
+  if ((record.depth == 0) != (place == Place{0, 0}))
+    throw broken(rule::directory_parent, "has the wrong depth");
   if (record.parent_shard >= shards_.size() ||
       record.parent_index >= shards_[record.parent_shard]->records(format::array_directories))
-    broken(rule::directory_parent, "has no parent");
-  if (record.child_shard >= shards_.size()) broken(rule::directory_children, "has no such shard");
+    throw broken(rule::directory_parent, "has no parent");
+  if (record.child_shard >= shards_.size()) throw broken(rule::directory_children, "has no such shard");
   const ShardReader& children = *shards_[record.child_shard];
   if (std::uint64_t{record.child_first} + record.child_count > children.records(format::array_entries))
-    broken(rule::directory_children, "has children outside of the entries");
+    throw broken(rule::directory_children, "has children outside of the entries");
   if (std::uint64_t{record.dir_first} + record.dir_count > children.records(format::array_directories) ||
       record.dir_count > record.child_count)
-    broken(rule::directory_subdirectories, "has subdirectories outside of the records");
+    throw broken(rule::directory_subdirectories, "has subdirectories outside of the records");
   if (record.acl != format::no_acl && record.acl >= children.records(format::array_acls))
-    broken(rule::directory_acl, "has an ACL outside of the ACLs");
-  if (record.entry >= shard.records(format::array_entries)) broken(rule::entry_directory, "has no entry");
+    throw broken(rule::directory_acl, "has an ACL outside of the ACLs");
+  if (record.entry >= shard.records(format::array_entries))
+    throw broken(rule::entry_directory, "has no entry");
   if (record.state != format::state_read && record.state != format::state_partial && record.child_count != 0)
-    broken(rule::directory_unread, "was not listed but has children");
+    throw broken(rule::directory_unread, "was not listed but has children");
   if (record.newest_mtime_nanoseconds > 999'999'999 || record.newest_ctime_nanoseconds > 999'999'999)
-    broken(rule::totals, "has a time out of range");
+    throw broken(rule::totals, "has a time out of range");
   return directory;
 }
 
@@ -241,14 +243,14 @@ std::uint64_t Snapshot::error_count(std::uint32_t shard) const noexcept {
 format::Error Snapshot::error(std::uint32_t shard, std::uint64_t index) const {
   const ShardReader& reader = shard_at(shard, rule::error_entry);
   auto error = reader.record<format::Error>(format::array_errors, index, rule::error_entry);
-  auto broken = [&](const char* rule, const char* detail) __attribute__((noreturn)) {
-    throw FormatError(reader.file_name(format::array_errors), record_text(index), rule, detail);
+  auto broken = [&](const char* rule, const char* detail) {
+    return FormatError(reader.file_name(format::array_errors), record_text(index), rule, detail);
   };
   if (error.entry_shard >= shards_.size() ||
       error.entry >= shards_[error.entry_shard]->records(format::array_entries))
-    broken(rule::error_entry, "names no entry");
+    throw broken(rule::error_entry, "names no entry");
   if (error.call == 0 || error.call > format::last_call || error.error == 0 || error.reserved != 0)
-    broken(rule::error_call, "has an unknown call or no errno");
+    throw broken(rule::error_call, "has an unknown call or no errno");
   return error;
 }
 
