@@ -117,7 +117,11 @@ inline std::optional<int> parse_command_line(CLI::App& app, int argc, char** arg
     answer = std::string(version.what()) + "\n";
   } catch (const CLI::ParseError& error) {
     const std::string& name = app.get_name();
-    std::string message = printable(unmark(error.what()));
+    std::string message = error.what();
+    // That a word is missing is told before that an option is not known; it may be for its sake.
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && app.remaining_size() > 0)
+      message = CLI::ExtrasError(name, app.remaining()).what();
+    message = printable(unmark(message));
     print_message(name, message + "\nTry '" + name + " --help' for more information.");
     return status_trouble;
   }

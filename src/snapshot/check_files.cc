@@ -1,15 +1,14 @@
 // The files of a snapshot for the full check: the directory holds what the manifest lists and nothing
 // else, and every byte of every array file is what its hash says, or zero where nothing is kept.
 // SPDX-License-Identifier: MIT
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <memory>
 
 #include "base/fd.h"
-#include "base/file.h"
+#include "base/error.h"
+#include "base/list.h"
 #include "base/text.h"
 #include "snapshot/array_reader.h"
 #include "snapshot/check_parts.h"
@@ -20,36 +19,18 @@ namespace pwalk::snapshot::check {
 
 namespace {
 
-std::set<std::string> names_in(int snapshot_directory) {
-  // A descriptor of its own: reading moves the offset.
-  Fd copy = open_at(snapshot_directory, ".", O_RDONLY | O_DIRECTORY);
-  std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(copy.get()), ::closedir);
-  if (stream == nullptr) throw_errno("cannot list the snapshot directory");
-  static_cast<void>(copy.release());
-  std::set<std::string> names;
-  while (true) {
-    errno = 0;
-    const dirent* next = ::readdir(stream.get());
-    if (next == nullptr) break;
-    std::string name = next->d_name;
-    if (name != "." && name != "..") names.insert(std::move(name));
-  }
-  if (errno != 0) throw_errno("cannot list the snapshot directory");
-  return names;
-}
-
 /// Rule M8; what is left over are the files that are both listed and there.
 std::vector<std::pair<std::uint32_t, const ArrayFile*>> check_names(int snapshot_directory,
                                                                     const Manifest& manifest,
                                                                     Problems& problems) {
-  std::set<std::string> there = names_in(snapshot_directory);
+  std::vector<std::string> there = list_directory(snapshot_directory);
   std::set<std::string> listed{format::manifest_name};
   std::vector<std::pair<std::uint32_t, const ArrayFile*>> files;
   for (std::uint32_t shard = 0; shard < manifest.shards.size(); ++shard)
     for (const ArrayFile& file : manifest.shards[shard].files) {
       if (!listed.insert(file.file_name).second)
         problems.add(file.file_name, "", rule::manifest_shards, "is listed twice in the manifest");
-      else if (there.count(file.file_name) == 0)
+      else if (!std::binary_search(there.begin(), there.end(), file.file_name))
         problems.add(file.file_name, "", rule::manifest_directory, "is missing");
       else
         files.emplace_back(shard, &file);

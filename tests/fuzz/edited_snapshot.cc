@@ -9,13 +9,15 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "fuzz/memory_files.h"
 #include "support/sample_snapshot.h"
 
 namespace pwalk::fuzz {
 
 namespace {
 
-constexpr std::size_t edits_limit = 40;
+constexpr unsigned edits_limit = 40;
+constexpr unsigned manifest_edits_from = 250;  // of the first byte: an edited manifest takes longest
 constexpr std::size_t array_limit = std::size_t{1} << 20;
 
 /// Writes `value` over the bytes at `offset`, which wraps around.
@@ -36,24 +38,29 @@ EditedSnapshot::EditedSnapshot() : path_(directory_.path("snapshot")) {
   for (std::uint32_t shard = 0; shard < manifest.shards.size(); ++shard)
     for (const snapshot::ArrayFile& file : manifest.shards[shard].files) {
       arrays_.emplace_back(shard, file.array);
-      written_[file.file_name] = test::read_bytes(path_ + "/" + file.file_name);
+      files_[file.file_name] = test::read_bytes(path_ + "/" + file.file_name);
     }
-  written_[format::manifest_name] = test::read_bytes(path_ + "/" + format::manifest_name);
+  written_manifest_ = test::read_bytes(path_ + "/" + format::manifest_name);
+  show_files(&files_);
+}
+
+EditedSnapshot::~EditedSnapshot() {
+  show_files(nullptr);
 }
 
 void EditedSnapshot::edit(Input& input) {
   test::SnapshotEditor editor = *sample_;
   damaged_.clear();
   manifest_is_edited_ = false;
-  for (std::size_t edits = input.number<std::uint8_t>() % edits_limit; edits > 0; --edits)
-    edit_once(input, editor);
+  auto first = input.number<std::uint8_t>();
+  for (unsigned edits = first % edits_limit; edits > 0; --edits)
+    edit_once(input, editor, first >= manifest_edits_from);
   std::map<std::string, std::string> files = editor.array_files();
   if (auto damaged = files.find(damaged_); damaged != files.end() && !damaged->second.empty()) {
     char& byte = damaged->second[damage_offset_ % damaged->second.size()];
     byte = static_cast<char>(byte ^ damage_);
   }
   manifest_ = editor.manifest();
-  files[format::manifest_name] = manifest_is_edited_ ? to_text(manifest_) : written_[format::manifest_name];
   write(std::move(files));
 }
 
@@ -67,13 +74,13 @@ snapshot::CheckReport EditedSnapshot::check() const {
   return snapshot::check_snapshot(opened_.get(), manifest_);
 }
 
-void EditedSnapshot::edit_once(Input& input, test::SnapshotEditor& editor) {
-  // Mostly records: an edited manifest takes longest, and one damaged byte hides whatever else was edited.
+void EditedSnapshot::edit_once(Input& input, test::SnapshotEditor& editor, bool manifest_too) {
+  // Mostly records: one damaged byte hides whatever else was edited.
   auto kind = input.number<std::uint8_t>();
-  if (kind == 255) {
+  if (manifest_too && kind >= 240) {
     manifest_is_edited_ = true;
     edit_manifest(input, editor.manifest());
-  } else if (kind == 254) {
+  } else if (kind == 255) {
     auto [shard, array] = arrays_[input.number<std::uint8_t>() % arrays_.size()];
     damaged_ = snapshot::array_file_name(shard, array);
     damage_offset_ = input.number<std::uint32_t>();
@@ -184,26 +191,18 @@ void EditedSnapshot::edit_manifest(Input& input, snapshot::Manifest& manifest) {
   }
 }
 
-/// Only what is not there already.
+/// Of the arrays only the names are in the directory; the manifest is, where it will be read.
 void EditedSnapshot::write(std::map<std::string, std::string> files) {
-  for (const auto& [name, bytes] : written_) {
-    if (files.count(name) != 0) continue;
-    ::unlinkat(opened_.get(), name.c_str(), 0);
-    open_files_.erase(name);
-  }
-  for (const auto& [name, bytes] : files) {
-    auto before = written_.find(name);
-    if (before == written_.end() || before->second != bytes) put(name, bytes);
-  }
-  written_ = std::move(files);
-}
-
-void EditedSnapshot::put(const std::string& name, const std::string& bytes) {
-  Fd& file = open_files_[name];
-  if (!file) file = open_at(opened_.get(), name, O_RDWR | O_CREAT, 0600);
-  write_exactly(file.get(), bytes.data(), bytes.size(), 0, name);
-  if (::ftruncate(file.get(), static_cast<off_t>(bytes.size())) != 0)
-    throw_errno("cannot cut '" + name + "'");
+  for (const auto& [name, bytes] : files_)
+    if (files.count(name) == 0) ::unlinkat(opened_.get(), name.c_str(), 0);
+  for (const auto& [name, bytes] : files)
+    if (files_.count(name) == 0) test::write_bytes(path_ + "/" + name, "");
+  files_ = std::move(files);
+  if (!manifest_is_edited_) return;
+  std::string text = to_text(manifest_);
+  if (text == written_manifest_) return;
+  test::write_bytes(path_ + "/" + format::manifest_name, text);
+  written_manifest_ = std::move(text);
 }
 
 }  // namespace pwalk::fuzz

@@ -23,9 +23,13 @@ class EditedSnapshot {
  public:
   /// Writes the sample, which has something of everything, into memory.
   EditedSnapshot();
+  ~EditedSnapshot();
+  EditedSnapshot(const EditedSnapshot&) = delete;
+  EditedSnapshot& operator=(const EditedSnapshot&) = delete;
 
   const std::string& path() const noexcept { return path_; }
-  /// Makes the snapshot that the edits at the front of `input` give: one byte says how many.
+  /// Makes the snapshot that the edits at the front of `input` give: one byte says how many, and whether to
+  /// the manifest too.
   void edit(Input& input);
   /// Opens it. Its manifest is written and parsed only where the edits were to the manifest itself: that
   /// takes longer than all the rest, and has a target of its own.
@@ -34,18 +38,17 @@ class EditedSnapshot {
   snapshot::CheckReport check() const;
 
  private:
-  void edit_once(Input& input, test::SnapshotEditor& editor);
+  void edit_once(Input& input, test::SnapshotEditor& editor, bool manifest_too);
   void edit_records(Input& input, test::SnapshotEditor& editor, std::uint8_t kind);
   void edit_manifest(Input& input, snapshot::Manifest& manifest);
   void write(std::map<std::string, std::string> files);
-  void put(const std::string& name, const std::string& bytes);
 
   test::TemporaryDirectory directory_{test::memory_directory()};
   std::string path_;
   Fd opened_;
-  std::map<std::string, Fd> open_files_;
-  std::map<std::string, std::string> written_;  // what lies there now
-  snapshot::Manifest manifest_;                 // what belongs to it
+  std::string written_manifest_;
+  std::map<std::string, std::string> files_;  // what lies there now; the arrays' contents only here
+  snapshot::Manifest manifest_;               // what belongs to it
   bool manifest_is_edited_ = false;
   std::unique_ptr<test::SnapshotEditor> sample_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> arrays_;  // shard and array of each
