@@ -6,18 +6,19 @@
 #include <cerrno>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace pwalk {
 
 /// Throws std::system_error for `error` (an errno value); `what` says what could not be done and to which
 /// file.
-[[noreturn]] inline void throw_errno(int error, const std::string& what) {
-  throw std::system_error(error, std::generic_category(), what);
+[[noreturn]] inline void throw_errno(int error, std::string_view what) {
+  throw std::system_error(error, std::generic_category(), std::string(what));
 }
 
 /// Throws std::system_error for the current errno.
-[[noreturn]] inline void throw_errno(const std::string& what) {
+[[noreturn]] inline void throw_errno(std::string_view what) {
   throw_errno(errno, what);
 }
 
@@ -25,18 +26,21 @@ namespace pwalk {
 /// record or byte in it (may be empty), `rule` the number of the rule in the page, `detail` what was found.
 class FormatError : public std::runtime_error {
  public:
-  FormatError(std::string file, std::string place, std::string rule, const std::string& detail)
-      : std::runtime_error(file + (place.empty() ? "" : ", " + place) + ": " + detail + " (rule " + rule +
-                           ")"),
-        file_(std::move(file)),
-        place_(std::move(place)),
-        rule_(std::move(rule)) {}
+  FormatError(std::string_view file, std::string_view place, std::string_view rule, std::string_view detail)
+      : std::runtime_error(text_of(file, place, rule, detail)), file_(file), place_(place), rule_(rule) {}
 
   const std::string& file() const noexcept { return file_; }
   const std::string& place() const noexcept { return place_; }
   const std::string& rule() const noexcept { return rule_; }
 
  private:
+  static std::string text_of(std::string_view file, std::string_view place, std::string_view rule,
+                             std::string_view detail) {
+    std::string text(file);
+    if (!place.empty()) text.append(", ").append(place);
+    return text.append(": ").append(detail).append(" (rule ").append(rule).append(")");
+  }
+
   std::string file_;
   std::string place_;
   std::string rule_;

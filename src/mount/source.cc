@@ -173,12 +173,15 @@ void Source::tell_incomplete(const Snapshot& opened, const std::string& label) c
 
 std::string Source::label(const StorePlace& place) const {
   if (place.time.empty()) return path_;
-  return path_ + "/" + (place.name.empty() ? "" : place.name + "/") + place.time;
+  std::string text = path_ + "/";
+  if (!place.name.empty()) text += place.name + "/";
+  return text + place.time;
 }
 
 std::string Source::label(std::uint32_t slot) const {
   SnapshotRef found = kind_ == SourceKind::snapshot ? only_ : open_.by_slot(slot);
-  return found ? label(found->place) : path_;
+  if (!found) return path_;
+  return label(found->place);
 }
 
 SnapshotRef Source::by_slot(std::uint32_t slot) {
@@ -344,9 +347,12 @@ std::string Source::read_manifest(const OpenSnapshot& snapshot, std::uint64_t of
   const StorePlace& place = snapshot.place;
   Fd directory = place.time.empty() ? open_answered(directory_.get(), ".", O_RDONLY | O_DIRECTORY)
                                     : open_name(place.name);
-  std::string path = place.time.empty() ? format::manifest_name : place.time + "/" + format::manifest_name;
-  if (!place.time.empty() && identity(directory.get(), place) != snapshot.identity)
-    throw_errno(ESTALE, "'" + printable(label(place)) + "' is not there any more");
+  std::string path = format::manifest_name;
+  if (!place.time.empty()) {
+    if (identity(directory.get(), place) != snapshot.identity)
+      throw_errno(ESTALE, "'" + printable(label(place)) + "' is not there any more");
+    path.insert(0, place.time + "/");
+  }
   Fd file = open_answered(directory.get(), path, O_RDONLY | O_NOFOLLOW);
   std::string bytes(room, '\0');
   ssize_t got = 0;

@@ -78,7 +78,8 @@ bool Tree::is_in_snapshot(std::uint64_t id) const noexcept {
 }
 
 std::string Tree::label(std::uint64_t id) const {
-  return is_in_snapshot(id) && id != root_node ? source_.label(node_slot(id)) : source_.path();
+  if (id == root_node || !is_in_snapshot(id)) return source_.path();
+  return source_.label(node_slot(id));
 }
 
 Tree::Target Tree::resolve(std::uint64_t id) {
@@ -419,7 +420,8 @@ std::string Tree::attribute_names(std::uint64_t id) {
   if (!totals_.listed) return names;
   Target target = resolve(id);
   bool is_directory = target.kind == Target::Kind::entry && target.entry.is_directory();
-  return is_directory ? names + recursive_attribute_names() : names;
+  if (is_directory) names += recursive_attribute_names();
+  return names;
 }
 
 snapshot::Acl Tree::acl(std::uint64_t id) {

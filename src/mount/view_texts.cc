@@ -35,7 +35,7 @@ std::string errors_text(const View& view) {
   };
   report::visit_errors(view.in->snapshot, view.entry, ".", add, report::path_bytes_max);
   std::uint64_t all = view.directory().record.errors;
-  if (shown < all) text += "… and " + std::to_string(all - shown) + " more\n";
+  if (shown < all) text.append("… and ").append(std::to_string(all - shown)).append(" more\n");
   return text;
 }
 

@@ -10,7 +10,11 @@ const std::string& OwnerNames::user(std::uint32_t uid) {
   auto [found, is_new] = users_.try_emplace(uid);
   if (is_new) {
     const passwd* user = ::getpwuid(uid);
-    found->second = user != nullptr ? user->pw_name : std::to_string(uid);
+    if (user != nullptr) {
+      found->second = user->pw_name;
+    } else {
+      found->second = std::to_string(uid);
+    }
   }
   return found->second;
 }
@@ -19,7 +23,11 @@ const std::string& OwnerNames::group(std::uint32_t gid) {
   auto [found, is_new] = groups_.try_emplace(gid);
   if (is_new) {
     const ::group* group = ::getgrgid(gid);
-    found->second = group != nullptr ? group->gr_name : std::to_string(gid);
+    if (group != nullptr) {
+      found->second = group->gr_name;
+    } else {
+      found->second = std::to_string(gid);
+    }
   }
   return found->second;
 }

@@ -273,7 +273,11 @@ void PrintfFormat::append_item(const Item& item, const PrintfLine& line, std::st
       append_decimal(line.depth, out);
       break;
     case 'D':
-      out += entry.has_stat() ? device_numbers_[entry.device_index] : "0";
+      if (entry.has_stat()) {
+        out += device_numbers_[entry.device_index];
+      } else {
+        out += '0';
+      }
       break;
     case 'l':
       append_name(entry.target, out);

@@ -33,8 +33,8 @@ std::string in_powers(std::uint64_t amount, std::uint32_t base) {
     tenths = 10;
     ++power;
   }
-  std::string text =
-      tenths < 100 ? std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) : std::to_string(whole);
+  std::string text = std::to_string(tenths < 100 ? tenths / 10 : whole);
+  if (tenths < 100) text.append(".").append(std::to_string(tenths % 10));
   text += base == 1000 && power == 1 ? 'k' : power_letters[power - 1];
   return text;
 }

@@ -17,7 +17,10 @@ using snapshot::StoredSnapshot;
 /// What there is to say of a snapshot besides numbers.
 std::string notes(const StoredSnapshot& stored) {
   std::string text;
-  auto add = [&](const std::string& note) { text += (text.empty() ? "" : ", ") + note; };
+  auto add = [&](const std::string& note) {
+    if (!text.empty()) text += ", ";
+    text += note;
+  };
   if (stored.is_latest) add("latest");
   if (stored.manifest && !stored.manifest->complete) add("incomplete");
   if (stored.in_use == true) add("in use");
@@ -38,8 +41,8 @@ std::size_t columns(const std::string& text) {
 
 struct Row {
   std::string path;
-  std::string entries;
-  std::string tree;
+  std::string entries = "-";
+  std::string tree = "-";
   std::string own;
   std::string notes;
 };
@@ -48,7 +51,8 @@ struct Row {
 std::string whole_seconds(snapshot::Timestamp time) {
   std::string text = iso_time(time);
   std::size_t point = text.find('.');
-  return point == text.npos ? text : text.substr(0, point) + "Z";
+  if (point != text.npos) text.replace(point, text.npos, "Z");
+  return text;
 }
 
 }  // namespace
@@ -58,7 +62,10 @@ std::string store_table(const std::vector<Listed>& snapshots) {
   SizeFormat human = SizeFormat::human();
   std::vector<Row> rows = {{"SNAPSHOT", "ENTRIES", "TREE", "OWN", "NOTES"}};
   for (const auto& [name, stored] : snapshots) {
-    Row row{printable(name + "/" + stored.time), "-", "-", human.of_bytes(stored.disk_bytes), notes(stored)};
+    Row row;
+    row.path = printable(name + "/" + stored.time);
+    row.own = human.of_bytes(stored.disk_bytes);
+    row.notes = notes(stored);
     if (stored.manifest) {
       row.entries = std::to_string(stored.manifest->totals.entries);
       row.tree = human.of_bytes(stored.manifest->totals.disk_bytes - stored.manifest->totals.excess_disk);
@@ -76,7 +83,8 @@ std::string store_table(const std::vector<Listed>& snapshots) {
     text += row.path + std::string(widest - columns(row.path), ' ');
     text += "  " + to_right(row.entries, widest_entries) + "  " + to_right(row.tree, 5) + "  " +
             to_right(row.own, 5);
-    text += row.notes.empty() ? "\n" : "  " + row.notes + "\n";
+    if (!row.notes.empty()) text += "  " + row.notes;
+    text += "\n";
   }
   return text;
 }

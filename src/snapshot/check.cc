@@ -22,25 +22,6 @@ namespace pwalk::snapshot {
 
 namespace check {
 
-void Problems::add(const FormatError& error, bool structural) {
-  std::lock_guard lock(mutex_);
-  if (++reported_ >= repetition_limit) full_ = true;
-  if (full_) return;
-  if (!problems_.try_emplace({error.file(), error.place(), error.rule()}, printable(error.what())).second)
-    return;
-  if (structural) structural_ = true;
-  if (++found_ >= limit_) full_ = true;
-}
-
-std::vector<Problem> Problems::take() {
-  std::lock_guard lock(mutex_);
-  std::vector<Problem> list;
-  for (auto& [key, text] : problems_)
-    list.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), std::move(text)});
-  problems_.clear();
-  return list;
-}
-
 namespace {
 
 struct TotalsField {

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "base/fd.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/list.h"
 #include "base/text.h"
 #include "snapshot/array_reader.h"

@@ -5,13 +5,12 @@
 
 #include <atomic>
 #include <cstdint>
-#include <exception>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
 #include <string>
-#include <system_error>
-#include <thread>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -29,12 +28,11 @@ class Problems {
   explicit Problems(std::uint64_t limit) : limit_(limit) {}
 
   void add(const FormatError& error) { add(error, true); }
-  void add(const std::string& file, const std::string& place, const char* rule, const std::string& detail) {
+  void add(std::string_view file, std::string_view place, const char* rule, std::string_view detail) {
     add(FormatError(file, place, rule, detail));
   }
   /// A value that was recomputed and differs: what lies around it can still be checked.
-  void add_derived(const std::string& file, const std::string& place, const char* rule,
-                   const std::string& detail) {
+  void add_derived(std::string_view file, std::string_view place, const char* rule, std::string_view detail) {
     add(FormatError(file, place, rule, detail), false);
   }
   bool none() const noexcept { return found_.load(std::memory_order_relaxed) == 0; }
@@ -60,41 +58,14 @@ class Problems {
   std::atomic<bool> full_{false};
 };
 
+/// Does something with an item.
+using Worker = std::function<void(std::uint64_t)>;
+
 /// Calls `worker(item)` for each item 0 … items − 1, each worker made by `make_worker` for one thread and so
 /// free to keep buffers. Broken rules go to `problems`; any other exception ends the loop and is thrown again
 /// here.
-template <class MakeWorker>
-void for_each_item(unsigned threads, std::uint64_t items, Problems& problems, MakeWorker make_worker) {
-  std::atomic<std::uint64_t> next{0};
-  std::mutex failure_mutex;  // protects failure
-  std::exception_ptr failure;
-  auto run = [&]() noexcept {
-    try {
-      auto worker = make_worker();
-      for (std::uint64_t item; !problems.full() && (item = next.fetch_add(1)) < items;) {
-        try {
-          worker(item);
-        } catch (const FormatError& error) {
-          problems.add(error);
-        }
-      }
-    } catch (...) {
-      std::lock_guard lock(failure_mutex);
-      failure = std::current_exception();
-      next.store(items);
-    }
-  };
-  {
-    std::vector<std::jthread> others;
-    try {
-      for (unsigned i = 1; i < threads && i < items; ++i) others.emplace_back(run);
-    } catch (const std::system_error&) {
-      // No more threads to be had: those that there are do the work.
-    }
-    run();
-  }
-  if (failure) std::rethrow_exception(failure);
-}
+void for_each_item(unsigned threads, std::uint64_t items, Problems& problems,
+                   const std::function<Worker()>& make_worker);
 
 /// One bit for each record of an array of each shard.
 class Marks {
