@@ -54,13 +54,17 @@ struct stat attributes_of(const snapshot::Entry& entry, std::uint64_t inode) noe
 
 int listing_error(const snapshot::Directory& directory) noexcept {
   if (directory.record.state == format::state_read || directory.excluded()) return 0;
-  if (directory.record.error == ENOENT) return ESTALE;
-  return sendable_error(directory.record.error);
+  return listable_error(sendable_error(directory.record.error));
 }
 
 int missing_name_error(const snapshot::Directory& directory) noexcept {
   if (directory.record.state == format::state_read || directory.excluded()) return ENOENT;
   return sendable_error(directory.record.error);
+}
+
+int listable_error(int error) noexcept {
+  if (error == ENOENT) return ESTALE;
+  return error == EOVERFLOW ? EIO : error;
 }
 
 int sendable_error(int error) noexcept {

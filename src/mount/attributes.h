@@ -22,12 +22,16 @@ off_t shown_size(std::uint64_t bytes) noexcept;
 mode_t type_of(const snapshot::Entry& entry) noexcept;
 
 /// What the end of the directory's listing answers: 0 for one that was read or excluded, else the recorded
-/// errno. ENOENT becomes ESTALE, because readdir(3) takes ENOENT for the end; no errno is EIO.
+/// errno as listable_error() has it; no errno is EIO.
 int listing_error(const snapshot::Directory& directory) noexcept;
 
 /// What looking up a name that is not recorded answers: ENOENT where all names are known, else the recorded
 /// errno (EIO without one).
 int missing_name_error(const snapshot::Directory& directory) noexcept;
+
+/// An errno as a listing may answer it: ESTALE for ENOENT, which readdir(3) takes for the end, and EIO for
+/// EOVERFLOW, after which ls reads on, to get the same error for ever.
+int listable_error(int error) noexcept;
 
 /// An errno that may be sent: the kernel refuses a reply with 512 or more, and the request would wait for
 /// ever.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "mount/open_snapshots.h"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -23,12 +24,29 @@ SnapshotRef OpenSnapshots::find(const StorePlace& place, const ManifestIdentity&
   return found == by_place_.end() || found->second->identity != identity ? nullptr : found->second;
 }
 
+bool OpenSnapshots::is_free(std::uint32_t slot) const {
+  return !by_slot_.contains(slot) && !closed_.contains(slot);
+}
+
 std::uint32_t OpenSnapshots::free_slot(std::uint32_t wanted) const {
-  if (wanted < format::store_slots && !by_slot_.contains(wanted)) return wanted;
+  if (wanted < format::store_slots && is_free(wanted)) return wanted;
   for (std::uint32_t slot = format::store_slots; slot-- > 0;) {
-    if (!by_slot_.contains(slot)) return slot;
+    if (is_free(slot)) return slot;
   }
   throw_errno(ENOSPC, "all slots of the store are taken");
+}
+
+/// The slot that the snapshot had before it was closed. What was closed at that place and is another one
+/// gives up its slot.
+std::optional<std::uint32_t> OpenSnapshots::take_closed(const StorePlace& place,
+                                                        const ManifestIdentity& identity) {
+  auto at_place = [&](const auto& entry) { return entry.second.place == place; };
+  auto found = std::find_if(closed_.begin(), closed_.end(), at_place);
+  if (found == closed_.end()) return std::nullopt;
+  std::optional<std::uint32_t> slot;
+  if (found->second.identity == identity) slot = found->first;
+  closed_.erase(found);
+  return slot;
 }
 
 SnapshotRef OpenSnapshots::add(std::shared_ptr<const snapshot::Snapshot> snapshot, const StorePlace& place,
@@ -42,7 +60,8 @@ SnapshotRef OpenSnapshots::add(std::shared_ptr<const snapshot::Snapshot> snapsho
   }
   try {
     const snapshot::Manifest& manifest = snapshot->manifest();
-    std::uint32_t slot = free_slot(manifest.slot);
+    std::optional<std::uint32_t> its_own = take_closed(place, identity);
+    std::uint32_t slot = its_own ? *its_own : free_slot(manifest.slot);
     mode_t classes = reachable_classes(*snapshot);
     SnapshotRef added = std::make_shared<OpenSnapshot>(
         OpenSnapshot{std::move(snapshot), place, identity, slot, generation_of(manifest.uuid),
@@ -60,15 +79,40 @@ std::vector<StorePlace> OpenSnapshots::places() const {
   std::shared_lock lock(mutex_);
   std::vector<StorePlace> places;
   for (const auto& [place, snapshot] : by_place_) places.push_back(place);
+  for (const auto& [slot, closed] : closed_) places.push_back(closed.place);
   return places;
+}
+
+void OpenSnapshots::close_unused() {
+  constexpr long of_the_maps = 2;
+  std::unique_lock lock(mutex_);
+  for (auto each = by_place_.begin(); each != by_place_.end();) {
+    const SnapshotRef& open = each->second;
+    if (open.use_count() > of_the_maps) {
+      ++each;
+      continue;
+    }
+    closed_[open->slot] = {open->place, open->identity};
+    by_slot_.erase(open->slot);
+    each = by_place_.erase(each);
+  }
+}
+
+std::optional<StorePlace> OpenSnapshots::closed_place(std::uint32_t slot) const {
+  std::shared_lock lock(mutex_);
+  auto found = closed_.find(slot);
+  if (found == closed_.end()) return std::nullopt;
+  return found->second.place;
 }
 
 void OpenSnapshots::drop(const StorePlace& place) {
   {
     std::shared_lock lock(mutex_);
-    if (!by_place_.contains(place)) return;
+    auto is_there = [&](const auto& entry) { return entry.second.place == place; };
+    if (!by_place_.contains(place) && std::none_of(closed_.begin(), closed_.end(), is_there)) return;
   }
   std::unique_lock lock(mutex_);
+  take_closed(place, {});
   auto found = by_place_.find(place);
   if (found == by_place_.end()) return;
   by_slot_.erase(found->second->slot);

@@ -1,5 +1,5 @@
 // The snapshots of a mount that are open, by store slot: opened on first use and kept until they are found to
-// be gone from the store.
+// be gone from the store, or until there is no room for the mappings of another one.
 //
 // Two snapshots with one slot exist only where somebody copied a snapshot by hand. The one used first keeps
 // the slot; the other gets a free one, from the highest down, for as long as the mount lives: its node ids
@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <utility>
@@ -61,17 +62,28 @@ class OpenSnapshots {
   /// the manifest's unless that is taken. std::system_error ENOSPC if no slot is free.
   SnapshotRef add(std::shared_ptr<const snapshot::Snapshot> snapshot, const StorePlace& place,
                   const ManifestIdentity& identity);
-  /// The places of all that are open.
+  /// Closes all that nobody uses at this moment. Their slots stay theirs.
+  void close_unused();
+  /// Where the snapshot with that slot is, which has been closed; nothing for any other.
+  std::optional<StorePlace> closed_place(std::uint32_t slot) const;
+  /// The places of all that are open or were closed.
   std::vector<StorePlace> places() const;
   /// What is open for `place` is gone from the store: its nodes become stale, its storage can be freed.
   void drop(const StorePlace& place);
 
  private:
+  struct Closed {
+    StorePlace place;
+    ManifestIdentity identity;
+  };
+  bool is_free(std::uint32_t slot) const;
   std::uint32_t free_slot(std::uint32_t wanted) const;
+  std::optional<std::uint32_t> take_closed(const StorePlace& place, const ManifestIdentity& identity);
 
-  mutable std::shared_mutex mutex_;  // guards both maps
+  mutable std::shared_mutex mutex_;  // guards the maps
   std::map<std::uint32_t, SnapshotRef> by_slot_;
   std::map<StorePlace, SnapshotRef> by_place_;
+  std::map<std::uint32_t, Closed> closed_;  // by slot
 };
 
 }  // namespace pwalk::mount

@@ -173,14 +173,18 @@ void open_file(fuse_req_t request, fuse_ino_t id, fuse_file_info* file) {
   });
 }
 
-/// Reading a list of errors may have to put it together anew, which takes as long as the list is: it must not
-/// keep the threads from what others ask, however many such lists are asked for in turn.
+/// Takes as long as a list of errors that is put together anew, or as a directory has subdirectories.
+bool is_slow(NodeKind kind) noexcept {
+  return kind == NodeKind::errors || kind == NodeKind::own_json;
+}
+
+/// What is slow must not keep the threads from what others ask, however much of it is asked for in turn.
 void read_file(fuse_req_t request, fuse_ino_t id, std::size_t room, off_t offset, fuse_file_info*) {
   auto read = [=](Context& context) -> Reply {
     return TextReply{context.tree.read(id, static_cast<std::uint64_t>(offset), std::min(room, largest_read))};
   };
   SlowLane* lane = static_cast<Context*>(fuse_req_userdata(request))->slow_lane;
-  if (lane == nullptr || node_kind(id) != NodeKind::errors) return answer(request, id, read);
+  if (lane == nullptr || !is_slow(node_kind(id))) return answer(request, id, read);
   try {
     lane->add({[=] { answer(request, id, read); },
                [=] { answer(request, id, [](Context&) -> Reply { return ErrorReply{ENODEV}; }); }});
@@ -304,12 +308,12 @@ void read_directory(fuse_req_t request, fuse_ino_t id, std::size_t room, off_t o
       error = context.tree.list(id, static_cast<std::uint64_t>(offset), filler);
     } catch (...) {
       // What came before a damaged entry is sent; the next request starts at it and gets the error.
-      if (filler.length() == 0) throw;
+      if (filler.length() == 0) error = listable_error(error_of_exception(context, id));
     }
     if (filler.length() > 0) return BytesReply{bytes, filler.length()};
     if (error != 0) return ErrorReply{error};
-    // An empty listing would say that this is the end.
-    if (filler.full()) return ErrorReply{EOVERFLOW};
+    // A name that is too long for FUSE. An empty listing would say that this is the end.
+    if (filler.full()) return ErrorReply{ENAMETOOLONG};
     return BytesReply{bytes, 0};
   });
 }

@@ -60,6 +60,14 @@ Fd open_answered(int directory, const std::string& name, int flags) {
   }
 }
 
+bool is_called_by(snapshot::Timestamp start, std::string_view name) {
+  try {
+    return name.starts_with(time_name(start));
+  } catch (const std::system_error&) {
+    return false;  // a time that no calendar has
+  }
+}
+
 [[noreturn]] void throw_unread(const std::string& name) {
   throw_answered({errno, std::generic_category(), "cannot read '" + printable(name) + "'"});
 }
@@ -71,6 +79,14 @@ bool is_directory(int directory, const std::string& name) {
   throw_unread(name);
 }
 
+ManifestIdentity identity_of(const struct stat& status) noexcept {
+  return {status.st_dev, status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+}
+
+bool is_same_file(const ManifestIdentity& a, const ManifestIdentity& b) noexcept {
+  return a.device == b.device && a.inode == b.inode;
+}
+
 /// Of the manifest of snapshot directory `time`; nothing where there is no such file.
 std::optional<ManifestIdentity> identity_of(int directory, const std::string& time) {
   if (!is_directory(directory, time)) return std::nullopt;
@@ -80,7 +96,7 @@ std::optional<ManifestIdentity> identity_of(int directory, const std::string& ti
     if (is_absence(errno)) return std::nullopt;
     throw_unread(path);
   }
-  return ManifestIdentity{status.st_dev, status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+  return identity_of(status);
 }
 
 /// Whether `is_wanted` says so of any of the names. What it throws of one counts where it does of none.
@@ -157,13 +173,14 @@ void Source::show_only(std::shared_ptr<const Snapshot> opened) {
                              "', is not a directory");
   tell_incomplete(*opened, path_);
   const snapshot::Manifest& manifest = opened->manifest();
-  only_ = std::make_shared<OpenSnapshot>(OpenSnapshot{opened,
-                                                      {},
-                                                      {},
-                                                      manifest.slot,
-                                                      generation_of(manifest.uuid),
-                                                      InodeNumbers(manifest.devices),
-                                                      reachable_classes(*opened)});
+  only_ = std::make_shared<OpenSnapshot>(
+      OpenSnapshot{opened,
+                   {},
+                   identity_of(stat_at(directory_.get(), format::manifest_name, 0)),
+                   manifest.slot,
+                   generation_of(manifest.uuid),
+                   InodeNumbers(manifest.devices),
+                   reachable_classes(*opened)});
 }
 
 void Source::tell_incomplete(const Snapshot& opened, const std::string& label) const {
@@ -187,6 +204,10 @@ std::string Source::label(std::uint32_t slot) const {
 SnapshotRef Source::by_slot(std::uint32_t slot) {
   if (kind_ == SourceKind::snapshot) return slot == only_->slot ? only_ : nullptr;
   if (SnapshotRef known = open_.by_slot(slot)) return known;
+  if (std::optional<StorePlace> closed = open_.closed_place(slot)) {
+    SnapshotRef again = snapshot(closed->name, closed->time);
+    if (again && again->slot == slot) return again;
+  }
   // A handle from before this mount: open what the store has until the slot turns up.
   std::exception_ptr unread;
   auto try_to = [&](auto open) {
@@ -298,6 +319,17 @@ std::optional<std::string> Source::latest(const std::string& name) const {
   return time;
 }
 
+/// A process has so many mappings (vm.max_map_count), and each file of an open snapshot is one.
+std::shared_ptr<const Snapshot> Source::open_making_room(int directory, const std::string& time) {
+  try {
+    return Snapshot::open(directory, time, snapshot::Hold::while_opening);
+  } catch (const std::system_error& refused) {
+    if (refused.code().value() != ENOMEM) throw;
+  }
+  open_.close_unused();
+  return Snapshot::open(directory, time, snapshot::Hold::while_opening);
+}
+
 SnapshotRef Source::snapshot(const std::string& name, const std::string& time) {
   StorePlace place{name, time};
   if (is_hidden(time)) return nullptr;
@@ -311,7 +343,7 @@ SnapshotRef Source::snapshot(const std::string& name, const std::string& time) {
   // Errors are said here, where its place in the store is known.
   try {
     // A store's mount keeps nothing from being removed: it shows what the store has.
-    auto opened = Snapshot::open(directory.get(), time, snapshot::Hold::while_opening);
+    auto opened = open_making_room(directory.get(), time);
     SnapshotRef added = open_.add(opened, place, *found);
     tell_incomplete(*opened, label(place));
     if (added->slot != opened->manifest().slot)
@@ -337,7 +369,7 @@ std::string Source::scan_name(const OpenSnapshot& snapshot) const {
     return std::pair(path.substr(0, slash == path.npos ? 0 : slash), path.substr(slash + 1));
   };
   auto [above, name] = split(path_);
-  if (kind_ == SourceKind::snapshot && name.starts_with(time_name(snapshot.snapshot->manifest().start)))
+  if (kind_ == SourceKind::snapshot && is_called_by(snapshot.snapshot->manifest().start, name))
     name = split(above).second;
   return std::string(name);
 }
@@ -348,12 +380,13 @@ std::string Source::read_manifest(const OpenSnapshot& snapshot, std::uint64_t of
   Fd directory = place.time.empty() ? open_answered(directory_.get(), ".", O_RDONLY | O_DIRECTORY)
                                     : open_name(place.name);
   std::string path = format::manifest_name;
-  if (!place.time.empty()) {
-    if (identity(directory.get(), place) != snapshot.identity)
-      throw_errno(ESTALE, "'" + printable(label(place)) + "' is not there any more");
-    path.insert(0, place.time + "/");
-  }
-  Fd file = open_answered(directory.get(), path, O_RDONLY | O_NOFOLLOW);
+  if (!place.time.empty()) path.insert(0, place.time + "/");
+  // What has its name now may be anything: a pipe must not keep this thread.
+  Fd file = open_answered(directory.get(), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw_unread(label(place));
+  if (!S_ISREG(status.st_mode) || !is_same_file(identity_of(status), snapshot.identity))
+    throw_errno(ESTALE, "'" + printable(label(place)) + "' is not there any more");
   std::string bytes(room, '\0');
   ssize_t got = 0;
   do {

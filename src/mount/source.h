@@ -83,6 +83,7 @@ class Source {
 
  private:
   Fd open_name(const std::string& name) const;
+  std::shared_ptr<const snapshot::Snapshot> open_making_room(int directory, const std::string& time);
   std::vector<std::string> list(int directory, const std::string& label) const;
   void show_only(std::shared_ptr<const snapshot::Snapshot> opened);
   SourceKind kind_of_directory() const;

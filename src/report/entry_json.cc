@@ -97,17 +97,23 @@ Json directory_json(const snapshot::Directory& directory) {
               {"acl_unread", (record.flags & format::directory_acl_unread) != 0}};
 }
 
+/// Of a name or target, which in a snapshot may have any length: null beyond what a path may have.
+Json encoded_unless_long(std::string_view bytes) {
+  if (bytes.size() > path_bytes_max) return nullptr;
+  return percent_encode(bytes);
+}
+
 Json fields(const snapshot::Snapshot& snapshot, const snapshot::Entry& entry, const Owner& owner,
             const KeptErrorIndex& errors) {
-  Json json{{"name", percent_encode(entry.name)},
+  Json json{{"name", encoded_unless_long(entry.name)},
             {"type", type_name(entry.mode)},
             {"inode", entry.inode},
             {"has_stat", entry.has_stat()}};
   if (entry.has_stat()) add_stat(snapshot, entry, owner, json);
   bool failed = !entry.has_stat();
   if (entry.is_symlink()) {
-    json["target"] = text_or_null(percent_encode(entry.target));
     failed |= entry.target.empty();
+    json["target"] = entry.target.empty() ? Json() : encoded_unless_long(entry.target);
   }
   if (entry.is_directory()) {
     snapshot::Directory directory = snapshot.directory_of(entry);

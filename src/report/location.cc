@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -108,11 +109,33 @@ Location locate(const std::string& argument) {
   not_found(argument, error);
 }
 
+namespace {
+
+/// Directories of the subtree that could not be read, as far as that is known without a look at each. No rule
+/// of the format says that each has an error record.
+std::uint64_t unread_below(const snapshot::Snapshot& snapshot, const snapshot::Directory& start) {
+  std::uint64_t unread = 0;
+  for (std::uint16_t state : {format::state_failed, format::state_partial}) {
+    if (start.is_root()) {
+      auto counted = snapshot.manifest().unread.find(state);
+      if (counted != snapshot.manifest().unread.end()) unread += counted->second;
+    } else if (start.record.state == state) {
+      unread = 1;
+    }
+  }
+  return unread;
+}
+
+}  // namespace
+
 std::string shortfall(const Location& location) {
   const snapshot::Snapshot& snapshot = *location.snapshot;
   if (!snapshot.manifest().complete) return "the scan ended before it had reached everything";
   std::uint64_t errors = location.entry.has_stat() ? 0 : 1;
-  if (location.entry.is_directory()) errors = snapshot.directory_of(location.entry).record.errors;
+  if (location.entry.is_directory()) {
+    snapshot::Directory directory = snapshot.directory_of(location.entry);
+    errors = std::max(directory.record.errors, unread_below(snapshot, directory));
+  }
   if (errors == 0) return "";
   return "the scan could not read everything (" + std::to_string(errors) +
          (errors == 1 ? " error)" : " errors)");

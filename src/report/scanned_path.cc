@@ -10,6 +10,7 @@ namespace pwalk::report {
 
 std::optional<std::string> scanned_path(const snapshot::Snapshot& snapshot,
                                         const snapshot::Directory& directory) {
+  if (directory.record.depth > path_levels_max) return std::nullopt;
   std::string path = snapshot.manifest().root;
   std::size_t length = path.size();
   std::vector<std::string_view> names;

@@ -23,6 +23,7 @@ NameBytes::NameBytes(const snapshot::Snapshot& snapshot) noexcept {
 
 void NameBytes::take(const snapshot::Entry& entry) {
   std::uint64_t bytes = entry.name.size() + 1;  // the NUL
+  if (entry.is_symlink()) bytes += entry.target.size() + 1;
   if (bytes > left_)
     throw FormatError(snapshot::array_file_name(entry.place.shard, format::array_names),
                       "entry " + std::to_string(entry.place.index), snapshot::rule::names_used,

@@ -165,9 +165,9 @@ class ManifestPass {
 
 void check_records(const Snapshot& snapshot, unsigned threads, Problems& problems, CheckReport& report) {
   Context context{snapshot, problems, threads};
-  check_errors(context);
   check_acls(context);
   check_entries(context);
+  check_errors(context);
   if (!problems.structural()) check_tree(context);
   report.structure_checked = true;
   if (problems.structural() || problems.full()) return;

@@ -41,7 +41,7 @@ struct CheckReport {
 /// report. std::system_error where there is no snapshot or it cannot be read; FormatError of rule M2 or M3
 /// where its version or features are unknown, so that nothing can be said about it.
 ///
-/// Memory: one bit for each entry and each directory, 8 bytes for each error record, 48 for each entry that
+/// Memory: one bit for each entry and each directory, 32 bytes for each error record, 48 for each entry that
 /// is a hard link. Time: one pass over all bytes, two over the records.
 CheckReport check_snapshot(int directory, const std::string& path, const CheckOptions& options);
 CheckReport check_snapshot(const std::string& path, const CheckOptions& options = {});

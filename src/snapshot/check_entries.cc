@@ -197,45 +197,64 @@ void check_entries(Context& context) {
 
 namespace {
 
+/// An error record and the number of the entry that it names.
+struct Reported {
+  std::uint64_t entry;
+  std::uint64_t index;
+  std::uint32_t shard;
+  std::uint16_t call;
+};
+
 /// The call of an error fits the entry that it names (R3).
-void check_error(const Snapshot& snapshot, std::uint32_t shard, std::uint64_t index,
-                 const format::Error& error) {
-  Entry entry = snapshot.entry({error.entry_shard, error.entry});
-  bool fits = true;
-  switch (error.call) {
+bool fits(std::uint16_t call, const Entry& entry) noexcept {
+  switch (call) {
     case format::call_openat:
     case format::call_getdents64:
     case format::call_fgetxattr:
-      fits = entry.is_directory();
-      break;
+      return entry.is_directory();
     case format::call_readlinkat:
-      fits = entry.is_symlink() && entry.target.empty();
-      break;
+      return entry.is_symlink() && entry.target.empty();
     default:
-      break;  // statx may fail for any
+      return true;  // statx may fail for any
   }
-  if (!fits)
-    throw FormatError(snapshot.shard(shard).file_name(format::array_errors), record_text(index),
-                      rule::error_fits, "the call does not fit the entry");
+}
+
+/// Reads each entry once, however many records name it.
+void check_fitting(Context& context, const std::vector<Reported>& reported) {
+  std::optional<std::uint64_t> number;
+  Entry entry;
+  for (const Reported& each : reported) {
+    if (context.problems.full()) return;
+    if (number != each.entry) entry = context.snapshot.entry(*context.snapshot.place_of(each.entry));
+    number = each.entry;
+    if (!fits(each.call, entry))
+      context.problems.add(context.snapshot.shard(each.shard).file_name(format::array_errors),
+                           record_text(each.index), rule::error_fits, "the call does not fit the entry");
+  }
 }
 
 }  // namespace
 
-/// Leaves the counts by call and errno, and the sorted numbers of the entries with errors.
+/// After check_entries(). Leaves the counts by call and errno, and the sorted numbers of the entries with
+/// errors.
 void check_errors(Context& context) {
   const Snapshot& snapshot = context.snapshot;
+  std::vector<Reported> reported;
   for (std::uint32_t shard = 0; shard < snapshot.shard_count(); ++shard)
     for (std::uint64_t index = 0; index < snapshot.error_count(shard) && !context.problems.full(); ++index) {
       try {
         format::Error error = snapshot.error(shard, index);
         context.sums.errors[{error.call, error.error}] += 1;
-        context.sums.error_entries.push_back(snapshot.number_of({error.entry_shard, error.entry}));
-        check_error(snapshot, shard, index, error);
+        reported.push_back({snapshot.number_of({error.entry_shard, error.entry}), index, shard, error.call});
       } catch (const FormatError& error) {
         context.problems.add(error);
       }
     }
-  std::sort(context.sums.error_entries.begin(), context.sums.error_entries.end());
+  std::sort(reported.begin(), reported.end(),
+            [](const Reported& a, const Reported& b) { return a.entry < b.entry; });
+  for (const Reported& each : reported) context.sums.error_entries.push_back(each.entry);
+  // Where entries are broken, one may be unreadable, or any number of them have one name of any length.
+  if (!context.problems.structural()) check_fitting(context, reported);
 }
 
 namespace {

@@ -230,5 +230,6 @@ inline constexpr std::uint64_t names_limit = std::uint64_t{1} << 32;  // bytes o
 inline constexpr std::uint64_t records_limit = 0xffffffff;            // records in one array of a shard
 inline constexpr unsigned entry_number_bits = 40;
 inline constexpr std::uint32_t store_slots = 1u << 20;
+inline constexpr std::size_t shards_limit = 65536;
 
 }  // namespace pwalk::format

@@ -238,6 +238,8 @@ void read_lists(std::string_view text, Manifest& manifest) {
                     next_entry = 0;
                   },
                   [&](const Object& object) {
+                    if (manifest.shards.size() == format::shards_limit)
+                      broken("/shards", rule::manifest_shards, "more than 65,536");
                     read_shard(object, shard, next_entry);
                     manifest.shards.push_back(std::exchange(shard, {}));
                   }};

@@ -21,6 +21,7 @@
 #include "snapshot/format.h"
 #include "snapshot/in_use.h"
 #include "snapshot/publish.h"
+#include "snapshot/snapshot.h"
 
 namespace pwalk::snapshot {
 
@@ -103,13 +104,20 @@ std::optional<StoredSnapshot> stored_snapshot(int directory, const std::string& 
     stored.manifest = parse_manifest(read_file(opened.get(), format::manifest_name, manifest_limit_bytes));
     stored.in_use = is_in_use(opened.get());
     stored.disk_bytes = disk_bytes_of(opened.get());
+    Snapshot::open(opened.get(), *stored.manifest);  // whether there is more than a manifest
   } catch (const std::system_error& refused) {
     int error = refused.code().value();
-    if (error == ENOENT || error == ENOTDIR || error == ELOOP) return std::nullopt;
+    if (!stored.manifest && (error == ENOENT || error == ENOTDIR || error == ELOOP)) return std::nullopt;
     stored.trouble = refused.what();
   } catch (const FormatError& damage) {
     stored.trouble = damage.what();
   }
+  if (stored.trouble.empty()) return stored;
+  stored.manifest.reset();
+  // Removed meanwhile?
+  std::string manifest = time + "/" + format::manifest_name;
+  if (::faccessat(directory, manifest.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+    return std::nullopt;
   return stored;
 }
 

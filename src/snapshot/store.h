@@ -41,12 +41,12 @@ std::vector<std::string> store_names(const std::string& store_path);
 
 /// One snapshot of a store.
 struct StoredSnapshot {
-  std::string time;  // the directory's name
-  std::optional<Manifest> manifest;
-  std::string trouble;           // why there is no manifest: it is damaged, or cannot be read
-  bool is_latest = false;        // `latest` points to it
-  std::uint64_t disk_bytes = 0;  // that its own files take
-  std::optional<bool> in_use;    // nothing where that cannot be told
+  std::string time;                  // the directory's name
+  std::optional<Manifest> manifest;  // of one that can be opened
+  std::string trouble;               // why there is none: it is damaged, or cannot be read
+  bool is_latest = false;            // `latest` points to it
+  std::uint64_t disk_bytes = 0;      // that its own files take
+  std::optional<bool> in_use;        // nothing where that cannot be told
 };
 
 /// The snapshots of one NAME, oldest first. Those that go meanwhile are left out. std::system_error where

@@ -121,6 +121,14 @@ new_snapshot history 2099-01-01T000000Z
 run "$store_program" prune -S "$store" --keep-last 1 history
 holds "once a complete one is newer, it goes" [ "$(times_of history)" = 2099-01-01T000000Z ]
 
+new_snapshot cut 2026-02-01T000000Z
+new_snapshot cut 2026-02-02T000000Z
+rm "$store"/cut/2026-02-02T000000Z/*.names
+run "$store_program" prune -S "$store" --keep-last 1 cut
+holds "the last one is one that can be opened" [ "$(times_of cut | wc -l)" -eq 2 ]
+run "$store_program" list -S "$store" cut
+expect "list tells what cannot be opened" 1 "'cut/2026-02-02T000000Z'" "is missing"
+
 # ---- remove, and latest ------------------------------------------------------------------------------------
 for time in 2026-03-01T000000Z 2026-03-02T000000Z 2026-03-03T000000Z; do new_snapshot last "$time"; done
 run "$store_program" remove -S "$store" last/2026-03-01T000000Z last/2026-03-03T000000Z --dry-run

@@ -273,6 +273,27 @@ TEST_F(Check, SurvivesChangedRecordsWithRightHashes) {
   EXPECT_GT(found, rounds / 2);
 }
 
+/// A name that takes a millisecond to read, and a hundred thousand errors of its entry: it is read once.
+TEST_F(Check, ManyErrorsOfAnEntryTakeNoLongerThanItsName) {
+  test::SampleNode file = test::sample_file(std::string(8 << 20, 'x'), 3, 1);
+  file.has_stat = false;
+  file.stat_error = EIO;
+  std::string path = write(test::sample_directory("", 2, 0755, {file}), 1);
+  test::SnapshotEditor editor(path);
+  auto error = editor.get<format::Error>(0, format::array_errors, 0);
+  std::string& records = editor.array(0, format::array_errors).records;
+  constexpr std::uint64_t errors = 100'000;
+  for (std::uint64_t index = 1; index < errors; ++index)
+    records.append(reinterpret_cast<const char*>(&error), sizeof error);
+  editor.manifest().errors[0].errors = errors;
+  editor.manifest().totals.errors = errors;
+  editor.change_directory("", [](format::Directory& root) { root.errors = errors; });
+  editor.save();
+  auto begin = std::chrono::steady_clock::now();
+  expect_whole(path);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
 TEST_F(Check, FindsAttributesThatNoEntryHas) {
   std::string path = write(test::sample_tree(), 1);
   const test::SnapshotEditor whole(path);

@@ -301,6 +301,15 @@ TEST(ManifestMembers, ListsAreInOrderAndWithoutRepetition) {
   EXPECT_EQ(broken_rule(text_with_hash(parts)), "M5");
   parts["parts"] = {{{"first_shard", 1}, {"shards", 1}}};
   EXPECT_EQ(broken_rule(text_with_hash(parts)), "M5");
+  Json many = whole;
+  std::uint64_t next = files[0]["records"];
+  for (std::size_t shard = 1; shard < format::shards_limit; ++shard)
+    many["shards"].push_back({{"first_entry", next}, {"files", Json::array()}});
+  many["parts"] = {{{"first_shard", 0}, {"shards", format::shards_limit}}};
+  EXPECT_EQ(broken_rule(text_with_hash(many)), "");
+  many["shards"].push_back(many["shards"].back());
+  many["parts"] = {{{"first_shard", 0}, {"shards", format::shards_limit + 1}}};
+  EXPECT_EQ(broken_rule(text_with_hash(many)), "M5");
   parts["parts"] = {{{"first_shard", 0}, {"shards", 1}}, {{"first_shard", 1}, {"shards", 0}}};
   EXPECT_EQ(broken_rule(text_with_hash(parts)), "M5") << "one part for now";
   Json none = whole;

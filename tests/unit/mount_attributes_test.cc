@@ -74,6 +74,14 @@ TEST(ListingError, IsTheRecordedOne) {
   EXPECT_EQ(listing_error(directory(format::state_not_reached, 0)), EIO);
 }
 
+/// ENOENT ends a listing in readdir(3), and after EOVERFLOW ls asks again, for ever.
+TEST(ListingError, IsNeverOneThatReadersTakeForAnotherThing) {
+  for (int error = 0; error < 65536; ++error) {
+    int answered = listing_error(directory(format::state_failed, error));
+    ASSERT_TRUE(answered > 0 && answered < 512 && answered != ENOENT && answered != EOVERFLOW) << error;
+  }
+}
+
 TEST(ListingError, IsNoneWhereTheListingIsTheTruth) {
   EXPECT_EQ(listing_error(directory(format::state_read, 0)), 0);
   EXPECT_EQ(listing_error(directory(format::state_excluded_loop, 0)), 0);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "mount/node_id.h"
@@ -323,6 +324,96 @@ TEST_F(MountedStore, EachCallThatFailsIsAnErrorAndNotAnAbsence) {
       }
     }
   }
+}
+
+/// As where the process has all the mappings that it may have.
+TEST_F(MountedStore, ClosesWhatNobodyUsesWhereThereIsNoRoomForAnother) {
+  std::uint64_t before = id(first), file = tree_->look_up(before, "file").node.value().id;
+  id(second);
+  unsigned refused = 0;
+  instead::fstat = [&](int d, struct stat* s) {
+    int result = real::fstat(d, s);
+    // The third file of a snapshot that is opened beside others.
+    if (result == 0 && s->st_size >= 4096 && ++refused == 3) return fail_with(ENOMEM);
+    return result;
+  };
+  EXPECT_EQ(error_of_look_up(third), 0);
+  instead::fstat = nullptr;
+  EXPECT_GT(refused, 3u);
+  EXPECT_EQ(source_->by_slot(0)->place.time, first) << "opened again";
+  EXPECT_EQ(tree_->node(file).attributes.st_size, 10);
+  EXPECT_EQ(id(first), before);
+  EXPECT_TRUE(said_.empty());
+  instead::fstat = [&](int d, struct stat* s) {
+    int result = real::fstat(d, s);
+    return result == 0 && s->st_size >= 4096 ? fail_with(ENOMEM) : result;
+  };
+  EXPECT_EQ(error_of([&] { look_up("other", first); }), ENOMEM) << "no room at all";
+}
+
+TEST_F(MountedStore, AClosedOneThatIsReplacedGivesUpItsSlot) {
+  std::uint64_t before = id(first);
+  bool refused = false;
+  instead::fstat = [&](int d, struct stat* s) {
+    int result = real::fstat(d, s);
+    if (result == 0 && s->st_size >= 4096 && !std::exchange(refused, true)) return fail_with(ENOMEM);
+    return result;
+  };
+  id(second);
+  instead::fstat = nullptr;
+  fs::remove_all(path("name/" + first));
+  EXPECT_EQ(error_of([&] { tree_->node(before); }), ESTALE);
+  source_->drop_removed();
+  write("name/" + first, 0);
+  EXPECT_EQ(id(first), before);
+}
+
+/// Whoever may write into the snapshot's directory could stop all threads by it, one after the other.
+TEST(MountedSnapshot, AManifestThatBecomesAPipeIsNotThereAnyMore) {
+  test::TemporaryDirectory directory;
+  std::string path = directory.path("snapshot");
+  test::write_sample(path, test::sample_directory("", 2, 0755, {}), 1);
+  Log log([](const std::string&) {});
+  Source source(path, log);
+  Tree tree(source, AclPolicy{}, TotalsOptions{});
+  std::uint64_t views = tree.look_up(root_node, ".pwalk").node.value().id;
+  std::uint64_t manifest = tree.look_up(views, "snapshot.json").node.value().id;
+  std::string text = tree.read(manifest, 0, 1 << 20);
+  EXPECT_EQ(text, test::read_bytes(path + "/manifest.json"));
+  auto error_of_reading = [&] {
+    try {
+      tree.read(manifest, 0, 1 << 20);
+    } catch (const std::system_error& error) {
+      return error.code().value();
+    }
+    return 0;
+  };
+  fs::rename(path + "/manifest.json", path + "/old");
+  ASSERT_EQ(::mkfifo((path + "/manifest.json").c_str(), 0600), 0);
+  EXPECT_EQ(error_of_reading(), ESTALE);
+  fs::remove(path + "/manifest.json");
+  test::write_bytes(path + "/manifest.json", text);
+  EXPECT_EQ(error_of_reading(), ESTALE) << "another file";
+  fs::remove(path + "/manifest.json");
+  fs::rename(path + "/old", path + "/manifest.json");
+  EXPECT_EQ(error_of_reading(), 0);
+}
+
+/// Of which year that would be no calendar says.
+TEST(MountedSnapshot, AStartBeyondAllYearsKeepsNoView) {
+  test::TemporaryDirectory directory;
+  std::string path = directory.path("snapshot");
+  test::write_sample(path, test::sample_directory("", 2, 0755, {}), 1);
+  test::SnapshotEditor editor(path);
+  editor.manifest().start = editor.manifest().end = {std::int64_t{1} << 62, 0};
+  editor.save();
+  Log log([](const std::string&) {});
+  Source source(path, log);
+  Tree tree(source, AclPolicy{}, TotalsOptions{});
+  std::uint64_t views = tree.look_up(root_node, ".pwalk").node.value().id;
+  Listed listed;
+  EXPECT_EQ(tree.list(views, 0, listed), 0);
+  EXPECT_EQ(listed.types.size(), 9u);
 }
 
 TEST_F(MountedStore, NamesTooLongAreNotTold) {

@@ -20,6 +20,7 @@
 #include "snapshot/removal.h"
 #include "snapshot/retention.h"
 #include "snapshot/store.h"
+#include "support/sample_snapshot.h"
 #include "support/temporary_directory.h"
 
 namespace pwalk::snapshot {
@@ -512,7 +513,8 @@ TEST_F(StoreCalls, NamesOfAStoreAreItsDirectories) {
 }
 
 TEST_F(StoreCalls, WhatIsNoSnapshotIsNotListed) {
-  write_manifest("name", "2026-01-01T000000Z", 0);
+  fs::create_directories(store() + "/name");
+  test::write_sample(store() + "/name/2026-01-01T000000Z", test::sample_directory("", 2, 0755, {}), 1);
   directory_.write_file("store/name/file", "");
   fs::create_directory_symlink("2026-01-01T000000Z", store() + "/name/link");
   fs::create_directory_symlink("2026-01-01T000000Z", store() + "/name/latest");
@@ -524,11 +526,14 @@ TEST_F(StoreCalls, WhatIsNoSnapshotIsNotListed) {
   EXPECT_EQ(all[0].trouble, "");
   EXPECT_EQ(all[0].in_use, false);
   // Its own blocks and those of what is in it.
-  struct stat directory {
-  }, manifest{};
-  ASSERT_EQ(::stat((store() + "/name/2026-01-01T000000Z").c_str(), &directory), 0);
-  ASSERT_EQ(::stat((store() + "/name/2026-01-01T000000Z/manifest.json").c_str(), &manifest), 0);
-  EXPECT_EQ(all[0].disk_bytes, static_cast<std::uint64_t>(directory.st_blocks + manifest.st_blocks) * 512);
+  struct stat status {};
+  ASSERT_EQ(::stat((store() + "/name/2026-01-01T000000Z").c_str(), &status), 0);
+  std::uint64_t blocks = static_cast<std::uint64_t>(status.st_blocks);
+  for (const auto& file : fs::directory_iterator(store() + "/name/2026-01-01T000000Z")) {
+    ASSERT_EQ(::stat(file.path().c_str(), &status), 0);
+    blocks += static_cast<std::uint64_t>(status.st_blocks);
+  }
+  EXPECT_EQ(all[0].disk_bytes, blocks * 512);
 }
 
 TEST_F(StoreCalls, WhatCannotBeReadIsListedWithItsReason) {

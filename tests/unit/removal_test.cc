@@ -242,6 +242,19 @@ TEST_F(RemovalTest, SnapshotsAreListedInOrder) {
   EXPECT_EQ(store_names(store_), std::vector<std::string>{"name"});
 }
 
+/// Whose manifest alone is whole: prune must not take it for the newest that can be read.
+TEST_F(RemovalTest, ASnapshotThatCannotBeOpenedIsNone) {
+  make(first);
+  make(second);
+  for (const auto& file : fs::directory_iterator(path(second)))
+    if (file.path().extension() == ".names") fs::remove(file.path());
+  std::vector<StoredSnapshot> all = stored_snapshots(store_, "name");
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_TRUE(all[0].manifest);
+  EXPECT_FALSE(all[1].manifest);
+  EXPECT_NE(all[1].trouble.find("is missing"), std::string::npos) << all[1].trouble;
+}
+
 TEST(TimeNames, AreTold) {
   for (const char* name : {"2026-11-22T184652Z", "2026-11-22T184652Z-2", "2026-11-22T184652Z-10"})
     EXPECT_TRUE(is_time_name(name)) << name;

@@ -9,6 +9,8 @@
 #include "../support/temporary_directory.h"
 #include "../support/tiny_scan.h"
 #include "report/location.h"
+#include "support/sample_snapshot.h"
+#include "support/snapshot_editor.h"
 
 namespace pwalk::report {
 namespace {
@@ -124,6 +126,24 @@ TEST_F(LocationTest, ShortfallIsOfTheSubtree) {
   EXPECT_EQ(shortfall(locate(path("store/name/time"))), "");
   test::TinyScan(path("live"), path("early"), false);
   EXPECT_EQ(shortfall(locate(path("early/usr/file"))), "the scan ended before it had reached everything");
+}
+
+/// Whoever took the records of all errors out of a snapshot has not made it one without errors.
+TEST_F(LocationTest, ShortfallIsToldWithoutRecordsOfErrors) {
+  test::write_sample(path("sample"), test::sample_tree(), 1);
+  EXPECT_NE(shortfall(locate(path("sample"))), "");
+  test::SnapshotEditor editor(path("sample"));
+  editor.array(0, format::array_errors).records.clear();
+  for (std::uint64_t index = 0; index < editor.records(0, format::array_directories); ++index)
+    editor.change<format::Directory>(0, format::array_directories, index,
+                                     [](format::Directory& directory) { directory.errors = 0; });
+  editor.manifest().errors.clear();
+  editor.manifest().totals.errors = 0;
+  editor.save();
+  EXPECT_NE(shortfall(locate(path("sample"))), "");
+  EXPECT_NE(shortfall(locate(path("sample/failed"))), "");
+  EXPECT_NE(shortfall(locate(path("sample/partial"))), "");
+  EXPECT_EQ(shortfall(locate(path("sample/excluded"))), "");
 }
 
 }  // namespace

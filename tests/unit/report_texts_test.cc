@@ -109,6 +109,38 @@ TEST_F(Texts, APathBeyondAllReasonIsLeftOut) {
       nlohmann::json::parse(own_json(*snapshot, snapshot->entry(at.entry()), {}, {}))["path"].is_null());
 }
 
+/// Names of one byte: no path of 4,096 levels is long, but the way up is.
+TEST_F(Texts, APathOfTooManyLevelsIsLeftOut) {
+  test::SampleNode deep = test::sample_directory("x", 1000, 0755, {});
+  for (std::uint64_t level = 1; level < path_levels_max + 2; ++level)
+    deep = test::sample_directory("x", 1000 + level, 0755, {deep});
+  auto snapshot = write(test::sample_directory("", 2, 0755, {deep}));
+  std::uint32_t with_path = 0;
+  for (snapshot::Directory at = snapshot->root_directory(); at.record.dir_count > 0;) {
+    at = snapshot->subdirectory(at, 0);
+    if (at.record.depth < path_levels_max - 1) continue;
+    with_path += scanned_path(*snapshot, at).has_value() ? 1 : 0;
+  }
+  EXPECT_EQ(with_path, 2u);
+}
+
+TEST_F(Texts, NamesAndTargetsBeyondAllReasonAreLeftOut) {
+  std::string longest(path_bytes_max, 'x');
+  auto snapshot = write(test::sample_directory(
+      "", 2, 0755,
+      {test::sample_symlink("a", 3, longest), test::sample_symlink("b", 4, longest + "x"),
+       test::sample_file(longest, 5, 1), test::sample_file(longest + "x", 6, 1)}));
+  KeptErrorIndex errors;
+  auto json = [&](const std::string& name) {
+    return nlohmann::json::parse(entry_json(*snapshot, snapshot->resolve(name).value(), {}, errors));
+  };
+  EXPECT_EQ(json("a")["target"], longest);
+  EXPECT_TRUE(json("b")["target"].is_null());
+  EXPECT_EQ(json("b")["errors"], nlohmann::json::array());
+  EXPECT_EQ(json(longest)["name"], longest);
+  EXPECT_TRUE(json(longest + "x")["name"].is_null());
+}
+
 test::SampleNode file_without_stat(const std::string& name, std::uint64_t inode) {
   test::SampleNode file = test::sample_file(name, inode, 1);
   file.has_stat = false;

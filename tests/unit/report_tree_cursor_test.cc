@@ -148,6 +148,37 @@ TEST(TreeCursor, NamesThatAreSharedMakeNoEndlessPaths) {
   }
 }
 
+/// Links whose names are the ends of one string, behind which one long target follows.
+TEST(TreeCursor, TargetsThatAreSharedMakeNoEndlessListing) {
+  constexpr std::uint32_t links = 20;
+  std::string target(1 << 20, 'x');
+  std::vector<test::SampleNode> nodes;
+  for (std::uint32_t link = 0; link < links; ++link)
+    nodes.push_back(test::sample_symlink(std::string(1, static_cast<char>('a' + link)), 10 + link, "t"));
+  nodes.push_back(test::sample_symlink(std::string(links, 'z'), 100, target));
+  test::TemporaryDirectory directory;
+  std::string path = directory.path("snapshot");
+  test::write_sample(path, test::sample_directory("", 2, 0755, nodes), 1);
+  test::SnapshotEditor editor(path);
+  std::uint32_t offset = 0;
+  editor.change_entry(std::string(links, 'z'), [&](format::Entry& entry) { offset = entry.name; });
+  for (std::uint32_t link = 0; link < links; ++link)
+    editor.change_entry(std::string(1, static_cast<char>('a' + link)),
+                        [&](format::Entry& entry) { entry.name = offset + links - 1 - link; });
+  editor.save();
+  auto snapshot = snapshot::Snapshot::open(path);
+  TreeCursor cursor(snapshot, snapshot->root(), "/", Among::entries);
+  std::string rule;
+  std::size_t bytes = 0;
+  try {
+    while (cursor.next() != Visit::end) bytes += cursor.entry().target.size();
+  } catch (const FormatError& error) {
+    rule = error.rule();
+  }
+  EXPECT_EQ(rule, "N6");
+  EXPECT_LT(bytes, 3 * target.size());
+}
+
 /// A chain of directories, each with one file beside the next, written without a file system.
 TEST(TreeCursor, WalksAChainOfAHundredThousandLevels) {
   constexpr std::uint32_t levels = 100000;
