@@ -37,10 +37,12 @@ stop_adversary() {
 # hunt WHAT PATTERN STATES SCANS COMMAND...: scans so often; each must succeed, be whole, and hold no path of
 # PATTERN. Sets $met: how many of them met the adversary, and have directories of one of STATES (a pattern).
 hunt() {
-  local what=$1 pattern=$2 states=$3 scans=$4 found=0 wrong=0
+  local what=$1 pattern=$2 states=$3 least=$4 scans=0 found=0 wrong=0
   shift 4
   met=0
-  for _ in $(seq "$scans"); do
+  # On a machine that is busy few scans meet the adversary.
+  while [ "$scans" -lt "$least" ] || { [ "$met" -eq 0 ] && [ "$scans" -lt $((20 * least)) ]; }; do
+    scans=$((scans + 1))
     rm -rf "$work/s"
     run "$@" -q -o "$work/s" "$tree"
     if [ "$status" -ne 0 ] || ! "$check_program" -q "$work/s" 2>>"$work/err"; then
