@@ -326,4 +326,17 @@ if mount_source store "$store" "$point"; then
   if wait_for 10 new_is_seen; then ok "snapshots made later are seen"; else fail "snapshots made later are seen"; fi
   unmount store "$point"
 fi
+
+# ---- an errno that ls does not take for the end ----------------------------------------------------------------
+if have strace && have jq && ! sanitized; then
+  run strace -f -qqq -o /dev/null -e trace=getdents64 -e inject=getdents64:error=EOVERFLOW:when=3+ \
+    "$scan_program" -j 1 -o "$work/snapshot.overflow" "$tree"
+  expect "a scan whose listings overflow" 1
+  if mount_source "listings that overflow" "$work/snapshot.overflow" "$point"; then
+    run timeout 20 ls -R "$point"
+    holds "ls ends where listings overflowed" [ "$status" -gt 0 -a "$status" -le 2 ]
+    holds "and has told of them once each" [ "$(grep -c 'Input/output error' "$work/err")" -eq "$(jq .totals.errors "$work/snapshot.overflow/manifest.json")" ]
+    unmount "listings that overflow" "$point"
+  fi
+fi
 finish

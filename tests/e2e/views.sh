@@ -101,6 +101,15 @@ holds "-o xattr: rentries counts inodes, the directory too" [ "$(attribute rentr
 holds "-o xattr: rsubdirs" [ "$(attribute rsubdirs "$point/links")" = "$(find "$tree/links" -type d | wc -l)" ]
 holds "-o xattr: rfiles" [ "$(attribute rfiles "$point/links")" = "$(find "$tree/links" ! -type d -printf '%i\n' | sort -u | wc -l)" ]
 holds "-o xattr: rctime" [ "$(attribute rctime "$point/links")" = "$(find "$tree/links" -printf '%C@\n' | sort -n | tail -n 1 | sed 's/0$//')" ]
+holds "-o xattr: a buffer that is too small is told" python3 - "$point/links" <<'EOF'
+import ctypes, errno, sys
+library = ctypes.CDLL(None, use_errno=True)
+buffer = ctypes.create_string_buffer(1)
+def length(room):
+    return library.getxattr(sys.argv[1].encode(), b"user.pwalk.rctime", buffer, room)
+assert length(1) == -1 and ctypes.get_errno() == errno.ERANGE
+assert length(0) > 1
+EOF
 run getfattr -n user.pwalk.rbytes "$point/types/empty"
 expect "-o xattr: a file has none" 1 "No such attribute"
 run getfattr -d -m - "$point/links"

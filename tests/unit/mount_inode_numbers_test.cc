@@ -73,6 +73,14 @@ TEST(InodeNumbers, HugeRangesAreMixed) {
   EXPECT_EQ(numbers.shown(7, 2, 0), numbers.shown(100, 0, 0) + 1);  // those after it still fit
 }
 
+TEST(InodeNumbers, DevicesWithoutEntriesTakeNoRoom) {
+  std::uint64_t window = std::uint64_t{1} << store_window_bits;
+  InodeNumbers numbers({device(0, 0), device(1, window), device(5, 6), device(9, 8)}, 0);
+  EXPECT_EQ(numbers.shown(1, 1, 0), store_inodes_first);
+  EXPECT_EQ(numbers.shown(window, 1, 0), store_inodes_first + window - 1);
+  EXPECT_LT(numbers.shown(5, 2, 0), store_inodes_first) << "the window is full";
+}
+
 TEST(InodeNumbers, NumbersOutsideTheTablesRangeAreMixed) {
   InodeNumbers numbers({device(10, 20), device(10, 20)});
   EXPECT_EQ(numbers.shown(9, 0, 0) >> 61, 1u);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -349,6 +350,22 @@ TEST_F(MountedStore, ClosesWhatNobodyUsesWhereThereIsNoRoomForAnother) {
     return result == 0 && s->st_size >= 4096 ? fail_with(ENOMEM) : result;
   };
   EXPECT_EQ(error_of([&] { look_up("other", first); }), ENOMEM) << "no room at all";
+}
+
+TEST_F(MountedStore, ASlotThatIsTakenIsReplacedByAFreeOne) {
+  auto give = [&](const std::string& time, std::uint32_t slot) {
+    test::SnapshotEditor editor(path("name/" + time));
+    editor.manifest().slot = slot;
+    editor.save();
+  };
+  give(first, 7);
+  give(second, 7);
+  give(third, 7);
+  mount();
+  std::set<std::uint32_t> slots;
+  for (const std::string& time : {first, second, third}) slots.insert(node_slot(id(time)));
+  EXPECT_EQ(slots, (std::set<std::uint32_t>{7, format::store_slots - 2, format::store_slots - 1}));
+  EXPECT_EQ(said_.size(), 2u);
 }
 
 TEST_F(MountedStore, AClosedOneThatIsReplacedGivesUpItsSlot) {

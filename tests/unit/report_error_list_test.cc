@@ -86,6 +86,27 @@ TEST(ErrorList, StopsAtItsLimit) {
   EXPECT_EQ(list_errors(snapshot, 0).size(), 0u);
 }
 
+TEST(ErrorList, OfAnyStartAreThoseBelowIt) {
+  test::TemporaryDirectory directory;
+  auto snapshot = snapshot_with_errors(directory.path("snapshot"));
+  auto of = [&](const std::string& name, std::size_t most) {
+    std::vector<std::string> messages;
+    auto take = [&](const FailedEntry& failed) {
+      messages.push_back(failed.message());
+      return messages.size() < most;
+    };
+    visit_errors(snapshot, snapshot->resolve(name).value(), name, take);
+    return messages;
+  };
+  using Messages = std::vector<std::string>;
+  EXPECT_EQ(of("bad\n", 9), Messages{"cannot stat 'bad\\n': Input/output error"});
+  EXPECT_EQ(of("bad\n", 1), of("bad\n", 9));
+  EXPECT_EQ(of("link", 9), Messages{"cannot read the target of 'link': Permission denied"});
+  EXPECT_EQ(of("locked", 9), Messages{"cannot open 'locked': Permission denied"});
+  EXPECT_EQ(of("good", 9), Messages{});
+  for (std::size_t most : {1u, 2u, 3u}) EXPECT_EQ(of("", most).size(), most);
+}
+
 TEST(ErrorList, CutsPathsThatGetTooLong) {
   test::TemporaryDirectory directory;
   auto snapshot = snapshot_with_errors(directory.path("snapshot"));
