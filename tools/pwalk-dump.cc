@@ -30,6 +30,7 @@ std::uint64_t dump(const report::Location& location, report::PrintfFormat& forma
       continue;
     }
     format.append({cursor.entry(), cursor.path(), cursor.start_length(), cursor.depth()}, output.text());
+    location.snapshot->check_readable(cursor.entry());
     output.end_line();
   }
   output.flush();

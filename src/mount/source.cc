@@ -142,9 +142,9 @@ Source::Source(const std::string& path, Log& log)
   }
 }
 
-Source::Source(const std::string& path, std::shared_ptr<const Snapshot> opened, Log& log)
+Source::Source(const std::string& path, const std::shared_ptr<const Snapshot>& opened, Log& log)
     : path_(path), log_(log), directory_(open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY)) {
-  show_only(std::move(opened));
+  show_only(opened);
 }
 
 SourceKind Source::kind_of_directory() const {
@@ -167,7 +167,7 @@ SourceKind Source::kind_of_directory() const {
   throw_errno(EINVAL, "'" + printable(path_) + "' is neither a snapshot nor a store of snapshots");
 }
 
-void Source::show_only(std::shared_ptr<const Snapshot> opened) {
+void Source::show_only(const std::shared_ptr<const Snapshot>& opened) {
   if (!opened->root_is_directory())
     throw_errno(ENOTDIR, "the root of '" + printable(path_) + "', '" + printable(opened->manifest().root) +
                              "', is not a directory");

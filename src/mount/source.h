@@ -37,7 +37,7 @@ class Source {
   /// program.
   Source(const std::string& path, Log& log);
   /// The snapshot at `path`, which is open already.
-  Source(const std::string& path, std::shared_ptr<const snapshot::Snapshot> opened, Log& log);
+  Source(const std::string& path, const std::shared_ptr<const snapshot::Snapshot>& opened, Log& log);
 
   SourceKind kind() const noexcept { return kind_; }
   const std::string& path() const noexcept { return path_; }
@@ -85,7 +85,7 @@ class Source {
   Fd open_name(const std::string& name) const;
   std::shared_ptr<const snapshot::Snapshot> open_making_room(int directory, const std::string& time);
   std::vector<std::string> list(int directory, const std::string& label) const;
-  void show_only(std::shared_ptr<const snapshot::Snapshot> opened);
+  void show_only(const std::shared_ptr<const snapshot::Snapshot>& opened);
   SourceKind kind_of_directory() const;
   std::string label(const StorePlace& place) const;
   /// Of the manifest at a place of the store; nothing where there is none.

@@ -309,7 +309,9 @@ std::string Tree::link_target(std::uint64_t id) {
     throw_errno(EINVAL, "a node that is not a symbolic link has no target");
   if (target.entry.target.empty()) throw_errno(EIO, "the target could not be read");
   if (target.entry.target.size() >= 4096) throw_errno(ENAMETOOLONG, "the target is too long for FUSE");
-  return std::string(target.entry.target);
+  std::string text(target.entry.target);
+  target.in->snapshot->check_readable(target.entry);
+  return text;
 }
 
 int Tree::list(std::uint64_t id, std::uint64_t offset, ListingSink& sink) {
@@ -339,6 +341,7 @@ int Tree::list_snapshot(const Target& target, std::uint64_t offset, ListingSink&
     Entry child = children.next();
     // A copy: the NUL behind it in the mapping is gone if somebody overwrites the file meanwhile.
     name = child.name;
+    snapshot.check_readable(child);
     if (!sink.add(name.c_str(), entry_node_of(target.in, child), std::uint64_t{children.position()} + 2))
       return 0;
   }

@@ -83,7 +83,9 @@ std::string ViewTexts::whole(const View& view) const {
 std::string ViewTexts::read(const View& view, std::uint64_t offset, std::size_t room) const {
   if (view.kind == NodeKind::errors) return piece(*errors(view), offset, room);
   if (view.kind == NodeKind::snapshot_json) return source_.read_manifest(*view.in, offset, room);
-  return piece(whole(view), offset, room);
+  std::string text = whole(view);
+  view.snapshot().check_readable(view.entry);
+  return piece(text, offset, room);
 }
 
 std::uint64_t ViewTexts::length(const View& view) const {

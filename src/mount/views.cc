@@ -195,6 +195,7 @@ int Views::list_children(const View& view, std::uint64_t offset, ListingSink& si
   while (!children.at_end()) {
     Entry child = children.next();
     name = child.name;  // a copy, as in Tree::list_snapshot
+    snapshot.check_readable(child);
     Node listed;
     if (is_stat) {
       // Without node id, so that the kernel asks for the attributes of those that it needs: the length of

@@ -56,6 +56,7 @@ TreeCursor::Visit TreeCursor::next() {
   take_child();
   name_bytes_.take(entry_);
   add_name(entry_.name);
+  snapshot_->check_readable(entry_);
   return last_ = entry_.is_directory() ? Visit::enter : Visit::other;
 }
 

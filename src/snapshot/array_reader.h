@@ -60,6 +60,11 @@ class ArrayReader {
   void check_readable(std::uint64_t offset, std::uint64_t length) const {
     if (file_->lost(format::records_offset + offset, length)) not_readable("");
   }
+  /// The same for bytes that verified() has pointed to.
+  void check_readable(const void* bytes, std::uint64_t length) const {
+    auto at = static_cast<std::uint64_t>(static_cast<const unsigned char*>(bytes) - file_->bytes());
+    if (file_->lost(at, length)) not_readable("");
+  }
 
  private:
   bool is_verified(std::uint64_t bit) const noexcept {

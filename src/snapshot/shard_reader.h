@@ -30,6 +30,10 @@ class ShardReader {
   }
   /// The string that starts at `offset` of the names, up to its NUL (rule N1).
   std::string_view string_at(std::uint64_t offset) const;
+  /// FormatError F9 where the storage has failed under such a string since: what was read of it may be zeros.
+  void check_readable(std::string_view text) const {
+    arrays_[format::array_names]->check_readable(text.data(), text.size() + 1);
+  }
 
   /// Name for messages: "00000003.entries".
   std::string file_name(std::uint32_t array) const { return array_file_name(number_, array); }

@@ -157,12 +157,21 @@ Directory Snapshot::subdirectory(const Directory& directory, std::uint32_t posit
   return below;
 }
 
+void Snapshot::check_readable(const Entry& entry) const {
+  const ShardReader& shard = shard_at(entry.place.shard, rule::entry_index);
+  shard.check_readable(entry.name);
+  if (entry.is_symlink()) shard.check_readable(entry.target);
+}
+
 std::optional<Entry> Snapshot::find(const Directory& directory, std::string_view name) const {
   if (directory.record.child_count == 0) return std::nullopt;
   const ShardReader& shard = shard_at(directory.record.child_shard, rule::directory_children);
   auto order_at = [&](std::uint64_t position) {
-    return read_name(shard, static_cast<std::uint32_t>(directory.record.child_first + position))
-        .compare(name);
+    std::string_view at =
+        read_name(shard, static_cast<std::uint32_t>(directory.record.child_first + position));
+    int order = at.compare(name);
+    shard.check_readable(at);  // that there is no such name is kept for long
+    return order;
   };
   std::uint64_t low = 0;
   std::uint64_t high = directory.record.child_count;

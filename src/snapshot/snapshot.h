@@ -108,6 +108,10 @@ class Snapshot {
   Entry entry(Place place) const;
   Directory directory(Place place) const;
 
+  /// FormatError F9 where the storage has failed under the entry's name or target since it was read: for who
+  /// has used them, since both lie in the mapping.
+  void check_readable(const Entry& entry) const;
+
   /// The directory record of an entry that is a directory.
   Directory directory_of(const Entry& entry) const;
   /// The parent's record (the root's parent is itself), checked against `directory`.

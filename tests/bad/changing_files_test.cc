@@ -331,6 +331,24 @@ class Overwriting final : public mount::ListingSink {
   Fd file_;
 };
 
+/// As when the file is cut between the look at a name and the use of it.
+TEST_F(ChangingFiles, ANameThatIsLostAfterItWasReadIsNotTakenForOne) {
+  auto snapshot = snapshot::Snapshot::open(path("victim"));
+  snapshot::Entry entry = snapshot->child(snapshot->root_directory(), 0);
+  std::string name(entry.name);
+  EXPECT_FALSE(name.empty());
+  snapshot->check_readable(entry);
+  for (const auto& [file, bytes] : files_)
+    if (file.ends_with(".names")) std::filesystem::resize_file(file_path(file), 0);
+  EXPECT_NE(std::string(entry.name), name) << "zeros";
+  try {
+    snapshot->check_readable(entry);
+    ADD_FAILURE() << "zeros are taken for a name";
+  } catch (const FormatError& error) {
+    EXPECT_EQ(error.rule(), "F9");
+  }
+}
+
 TEST_F(ChangingFiles, ANameThatIsListedIsACopy) {
   for (const char* view : {"", "stat", "du"}) {
     mount::Log log([](const std::string&) {});

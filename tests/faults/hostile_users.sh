@@ -4,8 +4,8 @@
 # gets attributes, listings and a summary within 50 ms, 99 times of 100.
 # What is measured is the daemon, not who gets the processors, of which there are fewer than processes: those that
 # attack have the lowest priority, so that who has been answered also runs.
-# Usage: hostile_users.sh [ENTRIES [ROUNDS]]: so many entries in the widest directory, and as many that the scan
-# could not examine; so many rounds of the other user's three questions.
+# Usage: hostile_users.sh [ENTRIES [ROUNDS]]: so many entries in the widest directory, as many directories in
+# another one, and as many that the scan could not examine; so many rounds of the other user's three questions.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/../e2e/lib.sh"
 enter_namespace "$@"
@@ -33,6 +33,7 @@ point=$work/point
 chmod 0755 "$tree" && rm -r "$tree/.pwalk" # a real one, beside which the views have another name
 mkdir "$tree/many" "$tree/first" "$tree/second" "$tree/first/seen" "$tree/second/seen" || exit 1
 (cd "$tree/many" && seq "$entries" | xargs touch)
+mkdir "$tree/parts" && (cd "$tree/parts" && seq "$entries" | xargs mkdir)
 # Listed, but not examined: an error each.
 for each in first second; do
   (cd "$tree/$each/seen" && seq "$entries" | xargs touch)
@@ -74,12 +75,23 @@ mkfifo "$work/stop"
 attack=$!
 started+=("$attack")
 exec 5>"$work/stop"
+# What takes as long as a directory has subdirectories, past the kernel's cache.
+own=$point/parts/.pwalk/own.json
+askers=()
+for _ in $(seq 16); do
+  # shellcheck disable=SC2016 # "$1" is for the inner shell
+  "${hostile[@]}" nice -n 19 bash -c 'while dd if="$1" of=/dev/null bs=128k iflag=direct status=none; do :; done' - "$own" 5>&- &
+  askers+=($!)
+done
+started+=("${askers[@]}")
 wait_for 120 grep -q ready "$work/attack" || fail "the attack begins" "$work/attack"
 holds "they hold $((processes * handles)) handles" grep -qx "ready $((processes * handles)) handles" "$work/attack"
 measured "under attack"
 resident=$(memory_of VmHWM)
 exec 5>&-
 wait "$attack"
+holds "who reads own.json is answered" kill -0 "${askers[@]}"
+kill "${askers[@]}" && wait "${askers[@]}" 2>/dev/null
 read -r _ operations < <(grep operations "$work/attack")
 holds "they did $operations operations" [ "$operations" -gt 1000 ]
 say "      the daemon's memory: at most $resident KiB, of which $(memory_of RssAnon) KiB are its own now"

@@ -154,5 +154,5 @@ else
 fi
 timeout 20 fusermount3 -u point
 wait_for 10 not_mounted "$work/point"
-holds "the daemon ends" ended "$daemon"
+holds "the daemon ends" wait_for 10 ended "$daemon"
 finish
