@@ -382,9 +382,10 @@ std::string Source::read_manifest(const OpenSnapshot& snapshot, std::uint64_t of
   std::string path = format::manifest_name;
   if (!place.time.empty()) path.insert(0, place.time + "/");
   // What has its name now may be anything: a pipe must not keep this thread.
-  Fd file = open_answered(directory.get(), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  Fd file(::openat(directory.get(), path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file && !is_absence(errno)) throw_unread(label(place));
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) throw_unread(label(place));
+  if (file && ::fstat(file.get(), &status) != 0) throw_unread(label(place));
   if (!S_ISREG(status.st_mode) || !is_same_file(identity_of(status), snapshot.identity))
     throw_errno(ESTALE, "'" + printable(label(place)) + "' is not there any more");
   std::string bytes(room, '\0');

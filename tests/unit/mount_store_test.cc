@@ -406,6 +406,7 @@ TEST(MountedSnapshot, AManifestThatBecomesAPipeIsNotThereAnyMore) {
     return 0;
   };
   fs::rename(path + "/manifest.json", path + "/old");
+  EXPECT_EQ(error_of_reading(), ESTALE);
   ASSERT_EQ(::mkfifo((path + "/manifest.json").c_str(), 0600), 0);
   EXPECT_EQ(error_of_reading(), ESTALE);
   fs::remove(path + "/manifest.json");
