@@ -132,7 +132,7 @@ Json shards_json(const std::vector<Shard>& shards) {
     Json files = Json::array();
     for (const ArrayFile& file : shard.files)
       files.push_back({{"array", array_name(file.array)},
-                       {"file_name", file.file_name},
+                       {"file_name", percent_encode(file.file_name)},
                        {"file_bytes", file.file_bytes},
                        {"records", file.records},
                        {"hash", hex64(file.hash)}});

@@ -294,6 +294,10 @@ TEST(ManifestMembers, ListsAreInOrderAndWithoutRepetition) {
                                            {"hash", "0000000000000000"}});
   EXPECT_EQ(broken_rule(text_with_hash(unknown)), "") << "an array of a later version";
   EXPECT_EQ(parse_manifest(text_with_hash(unknown)).shards[0].files[2].array, 0u);
+  unknown["shards"][0]["files"][2]["file_name"] = "of any %ff bytes";
+  Manifest of_any_bytes = parse_manifest(text_with_hash(unknown));
+  EXPECT_EQ(of_any_bytes.shards[0].files[2].file_name, "of any \xff bytes");
+  EXPECT_NE(to_text(of_any_bytes).find("\"of any %ff bytes\""), std::string::npos);
   Json parts = whole;
   parts["parts"] = Json::array();
   EXPECT_EQ(broken_rule(text_with_hash(parts)), "M5");
