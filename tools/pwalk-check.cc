@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -61,12 +62,16 @@ void print_report(const std::string& path, const snapshot::CheckReport& report) 
   if (std::fflush(stdout) != 0) throw_errno("cannot write to standard output");
 }
 
+/// "1 entry", "2 entries".
+std::string counted(std::uint64_t count, const char* one, const char* more) {
+  return std::to_string(count) + ' ' + (count == 1 ? one : more);
+}
+
 std::string summary(const snapshot::CheckReport& report) {
   if (report.whole())
-    return "whole: " + std::to_string(report.entries) + " entries in " + std::to_string(report.directories) +
-           " directories";
-  std::string text = "damaged: " + std::to_string(report.problems.size()) +
-                     (report.problems.size() == 1 ? " problem" : " problems");
+    return "whole: " + counted(report.entries, "entry", "entries") + " in " +
+           counted(report.directories, "directory", "directories");
+  std::string text = "damaged: " + counted(report.problems.size(), "problem", "problems");
   if (report.ended_early) return text + ", and perhaps more: the check ended there";
   if (!report.structure_checked) return text + "; the records were not checked";
   if (!report.derived_checked) return text + "; the totals of the whole were not checked";

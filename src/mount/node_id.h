@@ -5,9 +5,11 @@
 #pragma once
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <string_view>
 
+#include "base/error.h"
 #include "base/hash.h"
 #include "snapshot/format.h"
 
@@ -72,6 +74,11 @@ constexpr std::uint64_t node_entry_number(std::uint64_t node) noexcept {
 /// 60 bits for a NAME. Two NAMEs of a store share it with a chance below names² / 2^61.
 inline std::uint64_t name_hash(std::string_view name) noexcept {
   return hash64(name.data(), name.size()) & node_value_mask;
+}
+
+/// For an id that names nothing (any more).
+[[noreturn]] inline void throw_stale() {
+  throw_errno(ESTALE, "there is no such node");
 }
 
 /// What makes a handle of an older use of a slot stale: 32 bits of the snapshot's uuid, never 0.

@@ -16,6 +16,7 @@
 #include "mount/acls.h"
 #include "mount/node.h"
 #include "mount/source.h"
+#include "mount/store_directories.h"
 #include "mount/totals_options.h"
 #include "mount/views.h"
 #include "snapshot/snapshot.h"
@@ -66,30 +67,18 @@ class Tree {
   struct Target;
   Target resolve(std::uint64_t id);
   Target resolve_entry(std::uint64_t id);
-  Target resolve_name(std::uint64_t id);
-  Target resolve_latest(std::uint64_t id);
   Node node_of(const Target& target) const;
   bool is_narrowed(const SnapshotRef& in, const snapshot::Entry& entry) const noexcept;
   bool is_closed_here(const SnapshotRef& in, const snapshot::Entry& entry) const;
   Node entry_node_of(const SnapshotRef& in, const snapshot::Entry& entry) const;
-  Node snapshot_node(const SnapshotRef& in) const;
-  Node own_node(const struct stat& underlying, std::uint64_t id, mode_t mode) const;
-  Node store_node() const;
-  Node name_node(const std::string& name) const;
-  Node latest_node(const std::string& name, const std::string& target) const;
   Node parent_of(const Target& target) const;
-  Lookup look_up_in_store(const Target& parent, const std::string& name);
   int list_snapshot(const Target& target, std::uint64_t offset, ListingSink& sink) const;
-  bool has_latest(const std::string& name) const;
-  Node listed_node(const Target& directory, const TimeOfName& listed) const;
-  int list_store(const Target& target, std::uint64_t offset, ListingSink& sink) const;
 
   Source& source_;
   AclPolicy policy_;
   TotalsOptions totals_;
   Views views_;
-  uid_t uid_;
-  gid_t gid_;
+  StoreDirectories store_;
 };
 
 }  // namespace pwalk::mount

@@ -152,6 +152,9 @@ cp -r whole damaged && printf X | dd of=damaged/00000000.names bs=1 seek=4100 co
 run "$pwalk" damaged
 holds "pwalk-check: a damaged snapshot is status 1" [ "$status" -eq 1 ]
 holds "pwalk-check: names the damaged file" grep -q names "$work/err" "$work/out"
+mkdir one && "$scan_program" -q -o alone one
+run "$pwalk" alone
+holds "pwalk-check: one is not several" grep -qF "'alone': whole: 1 entry in 1 directory" "$work/err"
 
 pwalk=$dump_program
 refused "dump: no such path" no/such "whole" -- "$pwalk" whole/no/such
