@@ -349,6 +349,26 @@ TEST_F(ChangingFiles, ANameThatIsLostAfterItWasReadIsNotTakenForOne) {
   }
 }
 
+/// The same of what a link leads to, while its name is there.
+TEST_F(ChangingFiles, ATargetThatIsLostAfterItWasReadIsNotTakenForOne) {
+  std::string target(20000, 'x');
+  test::write_sample(
+      path("links"),
+      test::sample_directory("", 2, 0755,
+                             {test::sample_symlink("link", 3, target), test::sample_file("file", 4, 1)}),
+      1);
+  auto snapshot = snapshot::Snapshot::open(path("links"));
+  snapshot::Entry link = snapshot->find(snapshot->root_directory(), "link").value();
+  snapshot::Entry file = snapshot->find(snapshot->root_directory(), "file").value();
+  EXPECT_EQ(link.target, target);
+  snapshot->check_readable(link);
+  std::filesystem::resize_file(path("links/00000000.names"), 8192);
+  EXPECT_NE(std::string(link.target), target) << "zeros at its end";
+  EXPECT_EQ(link.name, "link");
+  EXPECT_THROW(snapshot->check_readable(link), FormatError);
+  EXPECT_NO_THROW(snapshot->check_readable(file));
+}
+
 TEST_F(ChangingFiles, ANameThatIsListedIsACopy) {
   for (const char* view : {"", "stat", "du"}) {
     mount::Log log([](const std::string&) {});
