@@ -204,8 +204,8 @@ holds "and he did browse" [ "$(wc -l <"$work/browsed")" -gt 2000 ]
 run ls "$point/stays/latest/" "$point/new/latest/"
 run "$store_program" -q -S "$store" remove "new/$(readlink "$store/new/latest")"
 expect "a snapshot of which the daemon has the files" 0
-is_given_back() { ! grep -q deleted "/proc/$daemon/maps"; }
-holds "its files are mapped still" grep -q deleted "/proc/$daemon/maps"
+is_given_back() { ! grep -q "$store/.* (deleted)" "/proc/$daemon/maps"; }
+holds "its files are mapped still" grep -q "$store/.* (deleted)" "/proc/$daemon/maps"
 holds "they are given back" wait_for 25 is_given_back
 unmount store "$point"
 
