@@ -54,8 +54,7 @@ expect "--stat-sync=never is refused" 2 "auto, cached or force"
 
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
   for how in auto:AT_SYMLINK_NOFOLLOW cached:AT_STATX_DONT_SYNC force:AT_STATX_FORCE_SYNC; do
-    # A leak check cannot run under a tracer.
-    ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" run strace -f -e trace=statx -o "$work/calls" \
+    run_traced -f -e trace=statx -o "$work/calls" \
       "$scan_program" --stat-sync "${how%:*}" -o "$work/snapshot.sync.${how%:*}" "$work/tree"
     expect "--stat-sync ${how%:*}" 0
     holds "--stat-sync ${how%:*} asks with ${how#*:}" \

@@ -141,6 +141,9 @@ run() {
   timeout --signal=KILL $patience "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
 }
 
+# run_traced STRACE_OPTION... PROGRAM [ARGUMENT]...: the same under strace, where no leaks can be looked for.
+run_traced() { run env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace "$@"; }
+
 # expect WHAT STATUS TEXT...: of the last run: its status, and that its standard error holds each TEXT. A
 # crash, a sanitizer's report or several programs' worth of output never pass.
 expect() {

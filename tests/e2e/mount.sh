@@ -204,7 +204,7 @@ if is_root && have setpriv; then
   fi
   # Directories whose ACL could not be read: closed to others, unless the mode bits are to be trusted.
   if have strace; then
-    run env ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -o /dev/null -e trace=flistxattr -e inject=flistxattr:error=EIO \
+    run_traced -f -qqq -o /dev/null -e trace=flistxattr -e inject=flistxattr:error=EIO \
       "$scan_program" -o "$work/snapshot.unread" "$work/rights"
     expect "a scan that can read no ACL says so" 1
     modes() { (cd "$1" && stat -c '%n %A' . open search list closed nobody open/file); }
@@ -329,7 +329,7 @@ fi
 
 # ---- an errno that ls does not take for the end ----------------------------------------------------------------
 if have strace && have jq && ! sanitized; then
-  run strace -f -qqq -o /dev/null -e trace=getdents64 -e inject=getdents64:error=EOVERFLOW:when=3+ \
+  run_traced -f -qqq -o /dev/null -e trace=getdents64 -e inject=getdents64:error=EOVERFLOW:when=3+ \
     "$scan_program" -j 1 -o "$work/snapshot.overflow" "$tree"
   expect "a scan whose listings overflow" 1
   if mount_source "listings that overflow" "$work/snapshot.overflow" "$point"; then

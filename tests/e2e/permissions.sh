@@ -79,7 +79,7 @@ holds "--no-acl is recorded" grep -qx '  "no-acl": "yes",\?' "$work/snapshot.no-
 run "$check_program" "$work/snapshot.no-acl"
 expect "--no-acl: the snapshot is whole" 0
 if have strace; then
-  run env ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -o "$work/trace" -e trace=flistxattr,fgetxattr,getxattr,exit_group "$scan_program" --no-acl -o "$work/snapshot.traced" "$tree/1"
+  run_traced -f -qqq -o "$work/trace" -e trace=flistxattr,fgetxattr,getxattr,exit_group "$scan_program" --no-acl -o "$work/snapshot.traced" "$tree/1"
   holds "--no-acl: no ACL is asked for" [ -s "$work/trace" -a "$(grep -c xattr "$work/trace")" -eq 0 ]
 fi
 if mount_source "--no-acl" "$work/snapshot.no-acl" "$point" -o allow_other; then

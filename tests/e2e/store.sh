@@ -206,7 +206,7 @@ if have strace; then
     for number in 1 2 3 4 5 6 7 8; do
       rm -rf "$store/kill" && cp -a "$work/kill" "$store/kill"
       {
-        run strace -f -qqq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$number" \
+        run_traced -f -qqq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$number" \
           "$store_program" -q -S "$store" remove kill/2026-05-03T000000Z kill/2026-05-01T000000Z
       } 2>/dev/null # where the shell would tell of each
       [ "$status" -ne 0 ] || break # so many calls there are not

@@ -124,7 +124,7 @@ run "$scan_program" --timeout 1 -o "$work/plain" "$work/tree"
 expect "--timeout where all answers" 0
 # It is the root that is to answer in time, not the disk that is written to. (A sanitizer does not go with strace.)
 if ! sanitized && have strace; then
-  run strace -f -qqq -o /dev/null -e trace=fsync -e inject=fsync:delay_enter=1500000 "$scan_program" --timeout 1 -o "$work/forced" "$work/tree"
+  run_traced -f -qqq -o /dev/null -e trace=fsync -e inject=fsync:delay_enter=1500000 "$scan_program" --timeout 1 -o "$work/forced" "$work/tree"
   expect "--timeout where the storage takes its time" 0
 fi
 run "$scan_program" --timeout 1 -o "$work/plain" "$work/tree"

@@ -20,9 +20,7 @@ injected() {
   local rule=$1
   shift
   rm -rf out.d/s
-  # LeakSanitizer cannot work under a tracer.
-  run env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" \
-    strace -f -o "$work/trace" -e inject="$rule" "$scan_program" "$@" -o out.d/s tree
+  run_traced -f -o "$work/trace" -e inject="$rule" "$scan_program" "$@" -o out.d/s tree
 }
 whole() { "$check_program" -q out.d/s; }
 nothing_left() { [ -z "$(ls -A out.d)" ]; }
@@ -101,7 +99,7 @@ if in_namespace && [ "${CI-}" = true ] && [ -w /proc/sys/vm/drop_caches ]; then
       sleep 0.02
     done &
     dropping=$!
-    run env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -o "$work/trace" -e trace=openat \
+    run_traced -f -o "$work/trace" -e trace=openat \
       -e inject=openat:delay_enter=3000:when=60+ "$scan_program" -q -j 2 -o out.d/overlay "$work/overlay"
     wait "$dropping"
     expect "directories numbered anew" 0
