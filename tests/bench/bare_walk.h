@@ -52,6 +52,7 @@ struct alignas(128) Sums {
 struct WalkOptions {
   unsigned threads = 2;
   int statx_flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+  unsigned statx_mask = STATX_BASIC_STATS;
   bool pinned = false;  // each thread to a processor of its own, as far as there are
 };
 
@@ -196,7 +197,8 @@ class BareWalk {
         const char* name = entry->d_name;
         if (is_dots(name)) continue;
         struct statx stat;
-        if (::statx(directory->descriptor, name, walk_.options_.statx_flags, STATX_BASIC_STATS, &stat) != 0) {
+        if (::statx(directory->descriptor, name, walk_.options_.statx_flags, walk_.options_.statx_mask,
+                    &stat) != 0) {
           ++sums.errors;
           continue;
         }
