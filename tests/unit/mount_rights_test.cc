@@ -3,17 +3,13 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstddef>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "mount/node_id.h"
 #include "mount/tree.h"
+#include "snapshot/manifest.h"
+#include "support/mounted_sample.h"
 #include "support/sample_snapshot.h"
-#include "support/snapshot_editor.h"
-#include "support/temporary_directory.h"
 
 namespace pwalk::mount {
 namespace {
@@ -26,35 +22,16 @@ constexpr AclPolicy for_oneself{.others_allowed = false, .mode_trusted = false, 
 constexpr AclPolicy for_others{.others_allowed = true, .mode_trusted = false, .posix_acls_enforced = true};
 constexpr AclPolicy trusting{.others_allowed = true, .mode_trusted = true, .posix_acls_enforced = true};
 
-class Mounted {
+class Mounted : public test::MountedSample {
  public:
   Mounted(const test::SampleNode& root, const AclPolicy& policy, const TotalsOptions& totals = {},
-          const std::vector<snapshot::Ancestor>& ancestors = {}) {
-    test::write_sample(directory_.path("sample"), root, 1);
-    test::SnapshotEditor editor(directory_.path("sample"));
-    editor.manifest().ancestors = ancestors;
-    editor.save();
-    source_.emplace(directory_.path("sample"), log_);
-    tree_.emplace(*source_, policy, totals);
+          const std::vector<snapshot::Ancestor>& ancestors = {})
+      : MountedSample(root, {.policy = policy, .totals = totals}) {
+    change_manifest([&](snapshot::Manifest& manifest) { manifest.ancestors = ancestors; });
   }
 
-  Node node(const std::string& path) {
-    Node at = tree_->node(root_node);
-    for (std::size_t begin = 0; begin < path.size();) {
-      std::size_t end = std::min(path.find('/', begin), path.size());
-      at = tree_->look_up(at.id, path.substr(begin, end - begin)).node.value();
-      begin = end + 1;
-    }
-    return at;
-  }
-  mode_t bits(const std::string& path) { return node(path).attributes.st_mode & mode_t{07777}; }
-  snapshot::Acl acl_of(const std::string& path) { return tree_->acl(node(path).id); }
-
- private:
-  test::TemporaryDirectory directory_;
-  Log log_{[](const std::string&) {}};
-  std::optional<Source> source_;
-  std::optional<Tree> tree_;
+  mode_t bits(const std::string& path) { return stat(path).st_mode & mode_t{07777}; }
+  snapshot::Acl acl_of(const std::string& path) { return tree().acl(id(path)); }
 };
 
 test::SampleNode root_of(std::uint16_t permissions, const std::string& access_acl) {

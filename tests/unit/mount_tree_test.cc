@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -15,14 +14,12 @@
 #include <vector>
 
 #include "mount/node_id.h"
+#include "snapshot/manifest.h"
+#include "support/mounted_sample.h"
 #include "support/sample_snapshot.h"
-#include "support/snapshot_editor.h"
-#include "support/temporary_directory.h"
 
 namespace pwalk::mount {
 namespace {
-
-const std::string time_name = "2026-01-01T000000Z";
 
 /// What a directory lists, until there are so many.
 class Listed final : public ListingSink {
@@ -45,44 +42,11 @@ class Listed final : public ListingSink {
   std::uint64_t next_ = 0;
 };
 
-/// The sample tree, alone or as the only snapshot of a store.
-class Mounted {
+/// The sample tree, if no other.
+class Mounted : public test::MountedSample {
  public:
-  enum class As { snapshot, store };
-  explicit Mounted(const test::SampleNode& root = test::sample_tree(), As as = As::snapshot,
-                   const TotalsOptions& totals = {}) {
-    directory_.make_directory("store");
-    directory_.make_directory("store/name");
-    test::write_sample(snapshot_path(), root, 2);
-    open(as, totals);
-  }
-  std::string snapshot_path() const { return directory_.path("store/name/" + time_name); }
-  std::string store_path() const { return directory_.path("store"); }
-  void open(As as, const TotalsOptions& totals) {
-    tree_.reset();
-    source_.emplace(as == As::store ? store_path() : snapshot_path(), log_);
-    tree_.emplace(*source_, AclPolicy{}, totals);
-  }
-
-  Tree& tree() { return *tree_; }
-  std::uint64_t id(const std::string& path) {
-    std::uint64_t at = root_node;
-    for (std::size_t begin = 0; begin < path.size();) {
-      std::size_t end = std::min(path.find('/', begin), path.size());
-      at = tree_->look_up(at, path.substr(begin, end - begin)).node.value().id;
-      begin = end + 1;
-    }
-    return at;
-  }
-  struct stat stat(const std::string& path) {
-    return tree_->node(id(path)).attributes;
-  }
-
- private:
-  test::TemporaryDirectory directory_;
-  Log log_{[](const std::string&) {}};
-  std::optional<Source> source_;
-  std::optional<Tree> tree_;
+  explicit Mounted(const test::SampleNode& root = test::sample_tree(), const Options& options = {})
+      : MountedSample(root, options) {}
 };
 
 using Names = std::vector<std::string>;
@@ -201,7 +165,7 @@ TEST(LinkTarget, IsTheRecordedOneAsFarAsFuseCanCarryIt) {
 TEST(Sizes, OfDirectoriesAreTheirOwnUnlessTheTotalsAreAskedFor) {
   test::SampleNode root = test::sample_directory(
       "", 2, 0755, {test::sample_directory("directory", 3, 0755, {test::sample_file("file", 4, 70)})});
-  Mounted plain(root), recursive(root, Mounted::As::snapshot, {.as_sizes = true});
+  Mounted plain(root), recursive(root, {.totals = {.as_sizes = true}});
   EXPECT_EQ(plain.stat("directory").st_size, 4096);
   EXPECT_EQ(plain.stat("directory/file").st_size, 70);
   EXPECT_EQ(recursive.stat("directory").st_size, 70);
@@ -242,7 +206,7 @@ TEST(Views, HaveInodeNumbersThatFollowFromTheEntrys) {
 }
 
 TEST(Attributes, TellOfDirectoriesOnly) {
-  Mounted mounted(test::sample_tree(), Mounted::As::snapshot, {.as_attributes = true});
+  Mounted mounted(test::sample_tree(), {.totals = {.as_attributes = true}});
   auto value = [&](const char* path, const char* name) {
     return mounted.tree().recursive_attribute(mounted.id(path), name);
   };
@@ -258,26 +222,27 @@ TEST(Attributes, TellOfDirectoriesOnly) {
 }
 
 TEST(Attributes, AreListedWhereThatIsAskedFor) {
-  Mounted mounted(test::sample_tree(), Mounted::As::snapshot, {.as_attributes = true, .listed = true});
+  Mounted mounted(test::sample_tree(), {.totals = {.as_attributes = true, .listed = true}});
   std::string names = mounted.tree().attribute_names(mounted.id("alpha"));
   EXPECT_EQ(names.substr(0, sizeof "user.pwalk.rbytes"), std::string("user.pwalk.rbytes", 18));
   EXPECT_EQ(mounted.tree().attribute_names(mounted.id("alpha/text")), "");
   EXPECT_EQ(mounted.tree().attribute_names(mounted.id(".pwalk/summary")), "");
 }
 
+const std::string inside = test::MountedSample::inner_path();
+
 TEST(FileSystem, IsTheScannedOneInASnapshotAndTheStoresAboveIt) {
-  Mounted mounted;
-  test::SnapshotEditor editor(mounted.snapshot_path());
-  editor.manifest().file_system = {.block_bytes = 8192,
-                                   .blocks = 1000,
-                                   .blocks_free = 300,
-                                   .blocks_available = 200,
-                                   .inodes = 50,
-                                   .inodes_free = 5,
-                                   .name_bytes_max = 143};
-  editor.save();
-  mounted.open(Mounted::As::store, {});
-  struct statvfs shown = mounted.tree().file_system(mounted.id("name/" + time_name + "/alpha"));
+  Mounted mounted(test::sample_tree(), {.as_store = true});
+  mounted.change_manifest([](snapshot::Manifest& manifest) {
+    manifest.file_system = {.block_bytes = 8192,
+                            .blocks = 1000,
+                            .blocks_free = 300,
+                            .blocks_available = 200,
+                            .inodes = 50,
+                            .inodes_free = 5,
+                            .name_bytes_max = 143};
+  });
+  struct statvfs shown = mounted.tree().file_system(mounted.id(inside + "/alpha"));
   EXPECT_EQ(shown.f_bsize, 8192u);
   EXPECT_EQ(shown.f_frsize, 8192u);
   EXPECT_EQ(shown.f_blocks, 1000u);
@@ -293,24 +258,25 @@ TEST(FileSystem, IsTheScannedOneInASnapshotAndTheStoresAboveIt) {
     EXPECT_EQ(of_store.f_blocks, below.f_blocks) << own;
     EXPECT_EQ(of_store.f_bsize, below.f_bsize) << own;
   }
-  // A scan that could not find out.
-  editor.manifest().file_system = {};
-  editor.save();
-  mounted.open(Mounted::As::snapshot, {});
+}
+
+TEST(FileSystem, HasPlausibleSizesWhereTheScanCouldNotFindOut) {
+  Mounted mounted;
+  mounted.change_manifest([](snapshot::Manifest& manifest) { manifest.file_system = {}; });
   struct statvfs unknown = mounted.tree().file_system(root_node);
   EXPECT_EQ(unknown.f_bsize, 512u);
   EXPECT_EQ(unknown.f_namemax, 255u);
 }
 
 TEST(Labels, AreTheStoreOrTheSnapshotInIt) {
-  Mounted store(test::sample_tree(), Mounted::As::store);
+  Mounted store(test::sample_tree(), {.as_store = true});
   EXPECT_EQ(store.tree().label(root_node), store.store_path());
   EXPECT_EQ(store.tree().label(store.id("name")), store.store_path());
-  EXPECT_EQ(store.tree().label(store.id("name/" + time_name + "/alpha")), store.snapshot_path());
+  EXPECT_EQ(store.tree().label(store.id(inside + "/alpha")), store.snapshot_path());
   EXPECT_FALSE(store.tree().is_in_snapshot(root_node));
   EXPECT_FALSE(store.tree().is_in_snapshot(store.id("name")));
-  EXPECT_TRUE(store.tree().is_in_snapshot(store.id("name/" + time_name)));
-  EXPECT_TRUE(store.tree().is_in_snapshot(store.id("name/" + time_name + "/.pwalk")));
+  EXPECT_TRUE(store.tree().is_in_snapshot(store.id(inside)));
+  EXPECT_TRUE(store.tree().is_in_snapshot(store.id(inside + "/.pwalk")));
   Mounted one;
   EXPECT_EQ(one.tree().label(root_node), one.snapshot_path());
   EXPECT_EQ(one.tree().label(one.id("alpha")), one.snapshot_path());
@@ -318,16 +284,16 @@ TEST(Labels, AreTheStoreOrTheSnapshotInIt) {
 }
 
 TEST(Parents, AboveASnapshotAreTheStores) {
-  Mounted store(test::sample_tree(), Mounted::As::store);
+  Mounted store(test::sample_tree(), {.as_store = true});
   auto parent = [&](const std::string& path) {
     return store.tree().look_up(store.id(path), "..").node.value().id;
   };
-  EXPECT_EQ(parent("name/" + time_name), store.id("name"));
-  EXPECT_EQ(parent("name/" + time_name + "/alpha"), store.id("name/" + time_name));
-  EXPECT_EQ(parent("name/" + time_name + "/alpha/deep"), store.id("name/" + time_name + "/alpha"));
+  EXPECT_EQ(parent(inside), store.id("name"));
+  EXPECT_EQ(parent(inside + "/alpha"), store.id(inside));
+  EXPECT_EQ(parent(inside + "/alpha/deep"), store.id(inside + "/alpha"));
   EXPECT_EQ(parent("name"), root_node);
   EXPECT_EQ(parent(""), root_node);
-  EXPECT_EQ(error_of([&] { parent("name/" + time_name + "/pipe"); }), ENOTDIR);
+  EXPECT_EQ(error_of([&] { parent(inside + "/pipe"); }), ENOTDIR);
 }
 
 }  // namespace

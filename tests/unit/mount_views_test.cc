@@ -6,37 +6,23 @@
 
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <set>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "mount/tree.h"
+#include "support/mounted_sample.h"
 #include "support/sample_snapshot.h"
-#include "support/temporary_directory.h"
 
 namespace pwalk::mount {
 namespace {
 
-class ViewsOf {
+class ViewsOf : public test::MountedSample {
  public:
-  explicit ViewsOf(const test::SampleNode& root, const TotalsOptions& totals = {}) {
-    test::write_sample(directory_.path("sample"), root, 2);
-    source_.emplace(directory_.path("sample"), log_);
-    tree_.emplace(*source_, AclPolicy{}, totals);
-  }
-  Tree& tree() { return *tree_; }
-  Lookup look_up(std::uint64_t from, const std::string& name) { return tree_->look_up(from, name); }
-  std::uint64_t id(std::uint64_t from, const std::string& name) {
-    return look_up(from, name).node.value().id;
-  }
-
- private:
-  test::TemporaryDirectory directory_;
-  Log log_{[](const std::string&) {}};
-  std::optional<Source> source_;
-  std::optional<Tree> tree_;
+  using test::MountedSample::MountedSample;
+  Lookup look_up(std::uint64_t from, const std::string& name) { return tree().look_up(from, name); }
+  std::uint64_t id(std::uint64_t from, const std::string& name) { return MountedSample::id(name, from); }
 };
 
 test::SampleNode named(const std::vector<std::string>& names) {
@@ -190,7 +176,7 @@ TEST(Views, ParentsAreTheDirectoriesThatTheyAreIn) {
 
 TEST(Views, SizesOfTheTreeAreTotalsWhereThatIsAsked) {
   ViewsOf plain(test::sample_tree());
-  ViewsOf recursive(test::sample_tree(), {.as_sizes = true});
+  ViewsOf recursive(test::sample_tree(), {.totals = {.as_sizes = true}});
   auto attributes = [](ViewsOf& views, const char* name) {
     return views.look_up(root_node, name).node.value().attributes;
   };
