@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
   }
   if (!line.readdirplus.empty()) words.push_back("readdirplus=" + line.readdirplus);
   settings.options = pwalk::mount::read_options(settings.source, words);
+  if (pwalk::mount::is_mounted_already(line.mount_point)) pwalk::mount::require_mounted_with(words);
   auto tell = [](const std::string& message) { pwalk::print_message(name, message); };
   settings.mount_point = pwalk::mount::resolve_mount_point(line.mount_point, tell);
   settings.foreground = line.foreground;

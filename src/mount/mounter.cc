@@ -8,10 +8,12 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -73,6 +75,15 @@ void leave_parent(int channel) noexcept {
   ::close_range(number + 1, ~0u, 0);
 }
 
+/// What is mounted on a path, the topmost of several, as the device of its file system. Asks no daemon: this
+/// one's does not answer yet, or no longer.
+std::optional<std::pair<unsigned, unsigned>> device_on(const std::string& path) noexcept {
+  struct statx status;
+  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &status) != 0)
+    return std::nullopt;
+  return std::pair(status.stx_dev_major, status.stx_dev_minor);
+}
+
 /// The whole life of the process.
 [[noreturn]] void mount_and_wait(int channel, const std::string& options, const std::string& mount_point) {
   leave_parent(channel);
@@ -82,6 +93,7 @@ void leave_parent(int channel) noexcept {
   fuse_lowlevel_ops nothing{};
   fuse_session* session = fuse_session_new(&arguments, &nothing, sizeof nothing, nullptr);
   if (session == nullptr || fuse_session_mount(session, mount_point.c_str()) != 0) leave(1);
+  auto mounted = device_on(mount_point);
   int device = fuse_session_fd(session);
   bool sent = send_descriptor(channel, device);
   int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -98,7 +110,9 @@ void leave_parent(int channel) noexcept {
   do {
     got = sent ? ::read(channel, &word, 1) : 1;
   } while (got < 0 && errno == EINTR);
-  if (!sent || (got == 1 && word == word_unmount)) fuse_session_unmount(session);
+  bool asked = !sent || (got == 1 && word == word_unmount);
+  // By path: somebody may have detached the mount meanwhile, or mounted over it.
+  if (asked && (!mounted || device_on(mount_point) == mounted)) fuse_session_unmount(session);
   leave(0);
 }
 

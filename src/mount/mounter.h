@@ -26,7 +26,7 @@ class Mounter {
   bool is_mounted() const noexcept { return static_cast<bool>(device_); }
   /// The connection to the kernel: the only descriptor of it, so that it breaks when its owner ends.
   Fd take_device() noexcept { return std::move(device_); }
-  /// Unmounts; returns when it is done.
+  /// Unmounts, if what is at the mount point is still this mount; returns when it is done.
   void unmount() noexcept;
 
  private:

@@ -98,7 +98,6 @@ std::string escape_option_value(std::string_view value) {
 
 Options read_options(const std::string& source, const std::vector<std::string>& words, bool can_io_uring) {
   Options result;
-  bool allow_other = false;
   result.fuse = "ro,nosuid,nodev,default_permissions,subtype=pwalk-mount,fsname=";
   result.fuse += escape_option_value(source);
   for (const std::string& word : words) {
@@ -120,13 +119,22 @@ Options read_options(const std::string& source, const std::vector<std::string>& 
     } else if (!is_one_of(ignored_words, word) && !begins_with_one_of(ignored_prefixes, word)) {
       throw_errno(EINVAL, "unknown mount option '" + printable(word) + "'");
     }
-    allow_other |= word == "allow_other";
   }
-  if (result.totals.in_tree() && allow_other && !result.totals.for_all)
-    throw_errno(EINVAL,
-                "cannot use mount options 'rbytes' and 'xattr' with 'allow_other': whoever may enter a "
-                "directory would see the totals of what he may not; 'totals=all' says that he may");
+  if (result.totals.in_tree() && result.acl_policy.others_allowed && !result.totals.for_all)
+    throw_errno(
+        EINVAL,
+        "cannot use mount options 'rbytes' and 'xattr' with 'allow_other' or 'allow_root': whoever may "
+        "enter a directory would see the totals of what he may not; 'totals=all' says that he may");
   return result;
+}
+
+void require_mounted_with(const std::vector<std::string>& words) {
+  for (std::string_view needed : {"ro", "nosuid", "nodev", "default_permissions"}) {
+    if (!is_one_of(words, needed))
+      throw_errno(EPERM, "cannot serve a mount that was made without '" + std::string(needed) +
+                             "': unmount it, and give drop_privileges together with "
+                             "ro,nosuid,nodev,default_permissions");
+  }
 }
 
 }  // namespace pwalk::mount

@@ -35,4 +35,9 @@ extern const bool io_uring_known;
 Options read_options(const std::string& source, const std::vector<std::string>& words,
                      bool can_io_uring = io_uring_known);
 
+/// Where somebody else has mounted already, with the options `words`: what a mount by this program always has
+/// must be among them, or no permission would be enforced and device nodes would be live. std::system_error
+/// EPERM naming what is not.
+void require_mounted_with(const std::vector<std::string>& words);
+
 }  // namespace pwalk::mount

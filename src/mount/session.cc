@@ -106,11 +106,6 @@ class Background {
 
 constexpr const char* descriptor_prefix = "/dev/fd/";
 
-/// mount.fuse3 with drop_privileges has mounted, will unmount, and names the descriptor to serve.
-bool is_mounted_already(const std::string& mount_point) noexcept {
-  return mount_point.starts_with(descriptor_prefix);
-}
-
 /// A mounted session; unmounts when it ends.
 class Session {
  public:
@@ -178,6 +173,10 @@ void log_to_syslog(const std::string& text) {
 }
 
 }  // namespace
+
+bool is_mounted_already(const std::string& mount_point) noexcept {
+  return mount_point.starts_with(descriptor_prefix);
+}
 
 std::string resolve_source(const std::string& path) {
   return real_path(path, "cannot open");

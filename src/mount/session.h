@@ -18,6 +18,9 @@ struct Settings {
   bool single_thread = false;
 };
 
+/// Whether `mount_point` is the descriptor of a mount that somebody else has made and will unmount, as
+/// mount.fuse3 with drop_privileges does.
+bool is_mounted_already(const std::string& mount_point) noexcept;
 /// Absolute path without symbolic links of a SOURCE; std::system_error if there is none.
 std::string resolve_source(const std::string& path);
 /// The same of a mount point, which must be a directory (ENOTDIR). What a killed daemon left mounted there is

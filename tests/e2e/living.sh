@@ -64,7 +64,14 @@ if [ -n "$own_dev" ] && have mount.fuse3; then
   fi
   holds "and nothing is mounted" not_mounted "$point"
   # mount.fuse3 mounts, and gives the daemon the descriptor and no rights.
-  run mount -t fuse.pwalk-mount "$work/snapshot" "$point" -o drop_privileges,ro,allow_other
+  # Without what pwalk-mount itself always mounts with, nothing would guard the files.
+  safe=ro,nosuid,nodev,default_permissions
+  for lacking in nosuid nodev default_permissions; do
+    run mount -t fuse.pwalk-mount "$work/snapshot" "$point" -o "drop_privileges,allow_other,${safe/,$lacking/}"
+    holds "drop_privileges without $lacking is not served" grep -q "made without '$lacking'" "$work/err"
+    umount "$point" 2>/dev/null
+  done
+  run mount -t fuse.pwalk-mount "$work/snapshot" "$point" -o "drop_privileges,$safe,allow_other"
   if expect "mount -o drop_privileges" 0; then
     holds "it is live" wait_for 5 has_file
     run umount "$point"
@@ -72,6 +79,26 @@ if [ -n "$own_dev" ] && have mount.fuse3; then
   fi
 else
   note "no root, namespace or mount.fuse3: mount(8) was not tried"
+fi
+
+# ---- what somebody else mounted there ----------------------------------------------------------------------
+over() { [ "$(findmnt -n -o FSTYPE --mountpoint "$point" | tail -n 1)" = tmpfs ]; }
+if in_namespace; then
+  mount_source "to be covered" "$work/snapshot" "$point" || finish
+  daemon=$(daemon_of "$point")
+  mount -t tmpfs over "$point" && mounted+=("$point")
+  kill -TERM "$daemon"
+  holds "a daemon whose mount is covered ends" wait_for 5 ended "$daemon"
+  holds "and leaves what covers it" over
+  umount "$point" && fusermount3 -u -q -z "$point"
+  mount_source "to be detached" "$work/snapshot" "$point" || finish
+  daemon=$(daemon_of "$point")
+  exec 6<"$point" && umount -l "$point" && mount -t tmpfs over "$point"
+  kill -TERM "$daemon"
+  holds "a daemon whose mount was detached ends" wait_for 5 ended "$daemon"
+  exec 6<&-
+  holds "and leaves what is there instead" over
+  umount "$point"
 fi
 
 # ---- killed daemons ----------------------------------------------------------------------------------------

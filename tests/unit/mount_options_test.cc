@@ -4,7 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+#include <string>
 #include <system_error>
+#include <vector>
 
 namespace pwalk::mount {
 namespace {
@@ -71,13 +76,32 @@ TEST(Options, SayWhatTotalsAreShownWhere) {
   EXPECT_EQ(all.fuse, std::string(always) + "/s,allow_other");
   EXPECT_FALSE(read_options("/s", {"xattr"}).totals.listed);
   EXPECT_TRUE(read_options("/s", {"xattr"}).totals.in_tree());
-  EXPECT_TRUE(read_options("/s", {"rbytes", "allow_root"}).totals.in_tree());
 }
 
 TEST(Options, TotalsInTheTreeAreRefusedWhereOthersWouldSeeThem) {
   for (const char* word : {"rbytes", "xattr", "xattr=list"}) {
     EXPECT_THROW(read_options("/s", {word, "allow_other"}), std::system_error) << word;
     EXPECT_THROW(read_options("/s", {"allow_other", word}), std::system_error) << word;
+    // What root has looked at is in the kernel's cache, for all.
+    EXPECT_THROW(read_options("/s", {word, "allow_root"}), std::system_error) << word;
+    EXPECT_TRUE(read_options("/s", {word, "allow_root", "totals=all"}).totals.in_tree()) << word;
+  }
+}
+
+TEST(Options, OfAMountThatIsMadeAlreadyMustHaveBeenSafe) {
+  const std::vector<std::string> safe = {"ro", "nosuid", "nodev", "default_permissions"};
+  EXPECT_NO_THROW(require_mounted_with(safe));
+  for (const std::string& lacking : safe) {
+    std::vector<std::string> words = {"allow_other", "dev", "suid"};
+    std::copy_if(safe.begin(), safe.end(), std::back_inserter(words),
+                 [&](const std::string& word) { return word != lacking; });
+    try {
+      require_mounted_with(words);
+      ADD_FAILURE() << "without " << lacking;
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code().value(), EPERM);
+      EXPECT_NE(std::string(error.what()).find("without '" + lacking + "'"), std::string::npos);
+    }
   }
 }
 
