@@ -24,6 +24,11 @@ struct Lookup {
   bool lasts = false;
 };
 
+/// What a look-up answers that found nothing.
+inline Lookup missing(int error, bool lasts) {
+  return {std::nullopt, error, lasts};
+}
+
 /// Takes the entries of a listing, in order.
 class ListingSink {
  public:

@@ -131,7 +131,7 @@ Lookup StoreDirectories::look_up(const StoreNode& parent, const std::string& nam
   switch (parent.kind) {
     case StoreNode::Kind::store:
       if (source_.has_name(name)) return {name_node(name)};
-      return {std::nullopt, ENOENT, false};
+      return missing(ENOENT, false);
     case StoreNode::Kind::name: {
       if (name == latest_name) {
         std::optional<std::string> target = source_.latest(parent.name);
@@ -139,10 +139,10 @@ Lookup StoreDirectories::look_up(const StoreNode& parent, const std::string& nam
       }
       SnapshotRef found = source_.snapshot(parent.name, name);
       if (found) return {snapshot_node(found)};
-      return {std::nullopt, ENOENT, false};
+      return missing(ENOENT, false);
     }
     default:
-      return {std::nullopt, ENOTDIR, false};
+      return missing(ENOTDIR, false);
   }
 }
 

@@ -32,14 +32,6 @@ struct Tree::Target {
   }
 };
 
-namespace {
-
-Lookup missing(int error, bool lasts) {
-  return {std::nullopt, error, lasts};
-}
-
-}  // namespace
-
 Tree::Tree(Source& source, const AclPolicy& policy, const TotalsOptions& totals)
     : source_(source),
       policy_(policy),

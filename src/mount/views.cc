@@ -54,10 +54,6 @@ timespec shown_time(snapshot::Timestamp time) noexcept {
   return {static_cast<time_t>(time.seconds), static_cast<long>(time.nanoseconds)};
 }
 
-Lookup missing(int error, bool lasts) {
-  return {std::nullopt, error, lasts};
-}
-
 }  // namespace
 
 bool is_views_name(const snapshot::Snapshot& snapshot, const snapshot::Directory& directory,
