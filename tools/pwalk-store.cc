@@ -1,19 +1,24 @@
 // pwalk-store: lists the snapshots of a store and removes those that are not wanted any longer.
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
 #include <sys/stat.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <csignal>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
+#include "base/file.h"
 #include "program.h"
 #include "report/output.h"
 #include "report/store_list.h"
 #include "snapshot/removal.h"
 #include "snapshot/retention.h"
 #include "snapshot/store.h"
+#include "snapshot/store_kind.h"
 
 namespace {
 
@@ -101,9 +106,26 @@ bool is_name(const std::string& name) {
   return why.empty();
 }
 
+/// Each of `words` once, in the order of the first of each.
+std::vector<std::string> once_each(const std::vector<std::string>& words) {
+  std::vector<std::string> once;
+  for (const std::string& word : words)
+    if (std::find(once.begin(), once.end(), word) == once.end()) once.push_back(word);
+  return once;
+}
+
 /// The NAMEs asked for, or all.
 std::vector<std::string> names_of(const CommandLine& line) {
-  return line.names.empty() ? snapshot::store_names(line.store) : line.names;
+  return line.names.empty() ? snapshot::store_names(line.store) : once_each(line.names);
+}
+
+/// Throws std::system_error where `path` is no store: an empty list would say that one is.
+void require_store(const std::string& path) {
+  snapshot::DirectoryKind kind = snapshot::kind_of(open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY).get());
+  if (kind == snapshot::DirectoryKind::store) return;
+  throw_errno(EINVAL,
+              quoted(path) + " " + text_of(kind) +
+                  (kind == snapshot::DirectoryKind::other ? "" : ": -S takes the store that it is in"));
 }
 
 /// Runs `body` for one NAME; what goes wrong there is told and does not keep the other NAMEs back. The exit
@@ -122,6 +144,12 @@ int for_name(const std::string& name, const std::function<int()>& body) {
   return status_some;
 }
 
+/// Whether a snapshot could be opened; otherwise says why not.
+bool is_whole(const std::string& name, const StoredSnapshot& stored) {
+  if (!stored.manifest) print_message(program, quoted(name, stored.time) + ": " + printable(stored.trouble));
+  return stored.manifest.has_value();
+}
+
 // ---- list -------------------------------------------------------------------------------------------------
 
 int list(const CommandLine& line) {
@@ -131,10 +159,7 @@ int list(const CommandLine& line) {
     int its_status = for_name(name, [&] {
       int found = 0;
       for (StoredSnapshot& stored : snapshot::stored_snapshots(line.store, name)) {
-        if (!stored.manifest) {
-          print_message(program, quoted(name, stored.time) + ": " + printable(stored.trouble));
-          found = status_some;
-        }
+        if (!is_whole(name, stored)) found = status_some;
         listed.emplace_back(name, std::move(stored));
       }
       return found;
@@ -202,25 +227,37 @@ int remove_and_tell(const CommandLine& line, const std::string& name, const Judg
   return status;
 }
 
+/// What the rules make of the snapshots of one NAME. What was renamed by hand is somebody's choice, what is
+/// damaged somebody's to look at: neither is judged.
+std::vector<Verdict> judge_by(const snapshot::KeepRules& rules, const std::vector<StoredSnapshot>& all) {
+  std::vector<Verdict> verdicts;
+  std::vector<snapshot::Dated> dates;
+  for (const StoredSnapshot& stored : all) {
+    if (!stored.manifest || !snapshot::is_time_name(stored.time, stored.manifest->start)) continue;
+    verdicts.push_back({stored.time, "", false});
+    dates.push_back({stored.manifest->start.seconds, stored.manifest->complete});
+  }
+  std::vector<std::vector<std::string>> kept = snapshot::kept_by(rules, dates);
+  for (std::size_t i = 0; i < verdicts.size(); ++i)
+    for (const std::string& rule : kept[i]) verdicts[i].kept += (verdicts[i].kept.empty() ? "" : ", ") + rule;
+  return verdicts;
+}
+
 int prune(const CommandLine& line) {
   int status = 0;
-  Judge judge = [&](const std::vector<StoredSnapshot>& all) {
-    std::vector<Verdict> verdicts;
-    std::vector<snapshot::Dated> dates;
-    for (const StoredSnapshot& stored : all) {
-      // What was renamed by hand is somebody's choice, what is damaged somebody's to look at.
-      if (!stored.manifest || !snapshot::is_time_name(stored.time)) continue;
-      verdicts.push_back({stored.time, "", false});
-      dates.push_back({stored.manifest->start.seconds, stored.manifest->complete});
-    }
-    std::vector<std::vector<std::string>> kept = snapshot::kept_by(line.rules, dates);
-    for (std::size_t i = 0; i < verdicts.size(); ++i)
-      for (const std::string& rule : kept[i])
-        verdicts[i].kept += (verdicts[i].kept.empty() ? "" : ", ") + rule;
-    return verdicts;
-  };
-  for (const std::string& name : names_of(line))
-    status = std::max(status, for_name(name, [&] { return remove_and_tell(line, name, judge, 0); }));
+  for (const std::string& name : names_of(line)) {
+    int its_status = for_name(name, [&] {
+      int damaged = 0;
+      Judge judge = [&](const std::vector<StoredSnapshot>& all) {
+        for (const StoredSnapshot& stored : all)
+          if (!is_whole(name, stored)) damaged = status_some;
+        return judge_by(line.rules, all);
+      };
+      int done = remove_and_tell(line, name, judge, 0);
+      return std::max(done, damaged);
+    });
+    status = std::max(status, its_status);
+  }
   return status;
 }
 
@@ -239,7 +276,7 @@ int remove(const CommandLine& line) {
       int missing = 0;
       Judge judge = [&](const std::vector<StoredSnapshot>& all) {
         std::vector<Verdict> verdicts;
-        for (const std::string& time : times) {
+        for (const std::string& time : once_each(times)) {
           if (std::any_of(all.begin(), all.end(),
                           [&](const StoredSnapshot& stored) { return stored.time == time; })) {
             verdicts.push_back({time, "", false});
@@ -250,7 +287,8 @@ int remove(const CommandLine& line) {
         }
         return verdicts;
       };
-      return std::max(remove_and_tell(line, name, judge, status_some), missing);
+      int done = remove_and_tell(line, name, judge, status_some);
+      return std::max(done, missing);
     });
     status = std::max(status, its_status);
   }
@@ -262,6 +300,7 @@ int run(int argc, char** argv) {
   if (auto status = parse(argc, argv, line)) return *status;
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(0077);
+  require_store(line.store);
   int status = line.command == "list" ? list(line) : line.command == "prune" ? prune(line) : remove(line);
   if (std::fflush(stdout) != 0) throw_errno("cannot write to standard output");
   return status;

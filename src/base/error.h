@@ -22,6 +22,11 @@ namespace pwalk {
   throw_errno(errno, what);
 }
 
+/// Whether an errno says that there is no such name: any other one says only that it cannot be read.
+constexpr bool is_absence(int error) noexcept {
+  return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
 /// A snapshot does not follow pwalk-snapshot(5). `file` is the file's name inside the snapshot, `place` the
 /// record or byte in it (may be empty), `rule` the number of the rule in the page, `detail` what was found.
 class FormatError : public std::runtime_error {

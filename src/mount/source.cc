@@ -18,16 +18,16 @@
 #include "mount/node_id.h"
 #include "mount/root_access.h"
 #include "snapshot/format.h"
-#include "snapshot/store.h"
+#include "snapshot/store_kind.h"
+#include "snapshot/store_names.h"
 
 namespace pwalk::mount {
 
+using snapshot::DirectoryKind;
+using snapshot::latest_name;
 using snapshot::Snapshot;
-using snapshot::time_name;
 
 namespace {
-
-constexpr char latest_name[] = "latest";
 
 bool is_hidden(const std::string& name) {
   return name.empty() || name.front() == '.' || name.find('/') != std::string::npos;
@@ -57,14 +57,6 @@ Fd open_answered(int directory, const std::string& name, int flags) {
     return open_at(directory, name, flags);
   } catch (const std::system_error& error) {
     throw_answered(error);
-  }
-}
-
-bool is_called_by(snapshot::Timestamp start, std::string_view name) {
-  try {
-    return name.starts_with(time_name(start));
-  } catch (const std::system_error&) {
-    return false;  // a time that no calendar has
   }
 }
 
@@ -99,32 +91,6 @@ std::optional<ManifestIdentity> identity_of(int directory, const std::string& ti
   return identity_of(status);
 }
 
-/// Whether `is_wanted` says so of any of the names. What it throws of one counts where it does of none.
-template <class Predicate>
-bool any_name(const std::vector<std::string>& names, Predicate is_wanted) {
-  std::exception_ptr unread;
-  for (const std::string& name : names) {
-    try {
-      if (!is_hidden(name) && is_wanted(name)) return true;
-    } catch (const std::system_error&) {
-      unread = std::current_exception();
-    }
-  }
-  if (unread) std::rethrow_exception(unread);
-  return false;
-}
-
-bool has_snapshot(int directory) {
-  return any_name(list_directory(directory),
-                  [&](const std::string& name) { return identity_of(directory, name).has_value(); });
-}
-
-bool has_file(int directory, const char* name) {
-  if (::faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return true;
-  if (is_absence(errno)) return false;
-  throw_unread(name);
-}
-
 struct stat stat_at(int directory, const std::string& name, int flags) {
   struct stat status {};
   if (::fstatat(directory, name.c_str(), &status, flags) != 0) throw_unread(name);
@@ -135,36 +101,26 @@ struct stat stat_at(int directory, const std::string& name, int flags) {
 
 Source::Source(const std::string& path, Log& log)
     : path_(path), log_(log), directory_(open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY)) {
-  if (has_file(directory_.get(), format::manifest_name)) {
-    show_only(Snapshot::open(directory_.get(), "."));
-  } else {
-    kind_ = kind_of_directory();
+  switch (DirectoryKind kind = snapshot::kind_of(directory_.get())) {
+    case DirectoryKind::snapshot:
+      show_only(Snapshot::open(directory_.get(), "."));
+      return;
+    case DirectoryKind::name:
+      kind_ = SourceKind::name;
+      return;
+    case DirectoryKind::store:
+      kind_ = SourceKind::store;
+      if (list_directory(directory_.get()).empty())
+        log_.once("'" + printable(path_) + "' is empty: it is shown as a store, for the snapshots to come");
+      return;
+    default:
+      throw_errno(EINVAL, "'" + printable(path_) + "' " + text_of(kind));
   }
 }
 
 Source::Source(const std::string& path, const std::shared_ptr<const Snapshot>& opened, Log& log)
     : path_(path), log_(log), directory_(open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY)) {
   show_only(opened);
-}
-
-SourceKind Source::kind_of_directory() const {
-  std::vector<std::string> names = list_directory(directory_.get());
-  auto is_entries_file = [](const std::string& name) { return name.ends_with(".entries"); };
-  if (std::any_of(names.begin(), names.end(), is_entries_file))
-    throw_errno(EINVAL, "'" + printable(path_) + "' is a partial snapshot: its scan did not end");
-  // A store knows itself by its slots, even before its first snapshot is published.
-  if (has_file(directory_.get(), ".next-slot")) return SourceKind::store;
-  struct stat status {};
-  if (::fstatat(directory_.get(), latest_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode))
-    return SourceKind::name;
-  if (has_snapshot(directory_.get())) return SourceKind::name;
-  if (any_name(names, [this](const std::string& name) {
-        if (!is_directory(directory_.get(), name)) return false;
-        Fd below(::openat(directory_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-        return below && has_snapshot(below.get());
-      }))
-    return SourceKind::store;
-  throw_errno(EINVAL, "'" + printable(path_) + "' is neither a snapshot nor a store of snapshots");
 }
 
 void Source::show_only(const std::shared_ptr<const Snapshot>& opened) {
@@ -369,7 +325,7 @@ std::string Source::scan_name(const OpenSnapshot& snapshot) const {
     return std::pair(path.substr(0, slash == path.npos ? 0 : slash), path.substr(slash + 1));
   };
   auto [above, name] = split(path_);
-  if (kind_ == SourceKind::snapshot && is_called_by(snapshot.snapshot->manifest().start, name))
+  if (kind_ == SourceKind::snapshot && snapshot::is_time_name(name, snapshot.snapshot->manifest().start))
     name = split(above).second;
   return std::string(name);
 }

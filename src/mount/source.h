@@ -4,7 +4,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,11 +17,6 @@
 namespace pwalk::mount {
 
 enum class SourceKind { snapshot, name, store };
-
-/// Whether an errno says that there is no such name: any other one says only that it cannot be read.
-constexpr bool is_absence(int error) noexcept {
-  return error == ENOENT || error == ENOTDIR || error == ELOOP;
-}
 
 /// A snapshot's directory in a NAME.
 struct TimeOfName {
@@ -86,7 +80,6 @@ class Source {
   std::shared_ptr<const snapshot::Snapshot> open_making_room(int directory, const std::string& time);
   std::vector<std::string> list(int directory, const std::string& label) const;
   void show_only(const std::shared_ptr<const snapshot::Snapshot>& opened);
-  SourceKind kind_of_directory() const;
   std::string label(const StorePlace& place) const;
   /// Of the manifest at a place of the store; nothing where there is none.
   std::optional<ManifestIdentity> identity(int directory, const StorePlace& place) const;

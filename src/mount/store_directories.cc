@@ -15,12 +15,13 @@
 #include "base/text.h"
 #include "mount/node_id.h"
 #include "snapshot/snapshot.h"
+#include "snapshot/store_names.h"
 
 namespace pwalk::mount {
 
-namespace {
+using snapshot::latest_name;
 
-constexpr char latest_name[] = "latest";
+namespace {
 
 std::uint64_t latest_hash(const std::string& name, const std::string& target) {
   return name_hash(name + '/' + target);

@@ -154,6 +154,7 @@ std::string store_destination(const Request& request, const snapshot::Manifest& 
     return "another scan is writing '" + printable(request.store + "/" + name) +
            "': its lock is held; try again later";
   }
+  if (request.mode) destination.store_name->open_to(*request.mode);
   auto origin = destination.store_name->origin();
   if (origin && (origin->host != manifest.host || origin->root != manifest.root))
     return "'" + printable(destination.store_name->path()) + "' holds snapshots of '" +

@@ -8,29 +8,23 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
-#include <ctime>
 #include <set>
 #include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/list.h"
 #include "base/text.h"
 #include "snapshot/format.h"
 #include "snapshot/in_use.h"
 #include "snapshot/publish.h"
 #include "snapshot/snapshot.h"
+#include "snapshot/store_kind.h"
 
 namespace pwalk::snapshot {
 
 namespace {
 
-constexpr std::size_t name_bytes_max = 200;
-constexpr char lock_name[] = ".lock";
-constexpr char slot_name[] = ".next-slot";
-constexpr char latest_name[] = "latest";
 constexpr std::uint64_t manifest_limit_bytes = std::uint64_t{1} << 30;
 constexpr int name_tries = 100;    // × 10 ms: a removal holds it for a moment, a scan for hours
 constexpr int slot_tries = 60000;  // × 10 ms: everybody holds it for a moment
@@ -78,11 +72,20 @@ std::vector<std::string> times_in(int directory) {
   return times;
 }
 
-/// What `latest` points to; empty where there is none.
+/// The name that `latest` points to; empty where there is none, or where it leads elsewhere.
 std::string latest_target(int directory) {
   char target[256];
   ssize_t length = ::readlinkat(directory, latest_name, target, sizeof target);
-  return length > 0 ? std::string(target, static_cast<std::size_t>(length)) : "";
+  std::string name = length > 0 ? std::string(target, static_cast<std::size_t>(length)) : "";
+  return name.find('/') == std::string::npos ? name : "";
+}
+
+/// Whether there is a `latest`, but no snapshot that it leads to: somebody renamed that.
+bool leads_nowhere(int directory) {
+  struct stat status;
+  std::string manifest = std::string(latest_name) + "/" + format::manifest_name;
+  return ::fstatat(directory, latest_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode) &&
+         ::fstatat(directory, manifest.c_str(), &status, 0) != 0 && is_absence(errno);
 }
 
 std::uint64_t disk_bytes_of(int directory) {
@@ -107,7 +110,7 @@ std::optional<StoredSnapshot> stored_snapshot(int directory, const std::string& 
     Snapshot::open(opened.get(), *stored.manifest);  // whether there is more than a manifest
   } catch (const std::system_error& refused) {
     int error = refused.code().value();
-    if (!stored.manifest && (error == ENOENT || error == ENOTDIR || error == ELOOP)) return std::nullopt;
+    if (!stored.manifest && is_absence(error)) return std::nullopt;
     stored.trouble = refused.what();
   } catch (const FormatError& damage) {
     stored.trouble = damage.what();
@@ -145,7 +148,7 @@ std::set<std::uint32_t> used_slots(int store) {
     } catch (const FormatError&) {
     } catch (const std::system_error& error) {
       int number = error.code().value();
-      if (number != ENOENT && number != ENOTDIR && number != ELOOP && number != EACCES) throw;
+      if (!is_absence(number) && number != EACCES) throw;
     }
   };
   for (const std::string& name : list_directory(store)) {
@@ -182,74 +185,6 @@ std::optional<std::uint64_t> next_slot(int store) {
 
 }  // namespace
 
-std::string default_store_path() {
-  if (const char* store = ::getenv("PWALK_STORE"); store != nullptr && *store != '\0') return store;
-  if (::geteuid() == 0) return "/var/lib/pwalk";
-  const char* home = ::getenv("HOME");
-  if (home == nullptr || *home == '\0') throw_errno(ENOENT, "no store: neither PWALK_STORE nor HOME is set");
-  return std::string(home) + "/.local/share/pwalk";
-}
-
-std::string default_snapshot_name(std::string_view root) {
-  std::string name;
-  std::size_t begin = root.find_first_not_of('/');
-  if (begin == std::string_view::npos) return "_root_";
-  for (char c : root.substr(begin)) {
-    if (c == '/')
-      name += '-';
-    else if (c == '-')
-      name += "--";
-    else
-      name += c;
-  }
-  if (name[0] == '.') name.insert(0, "_");
-  if (name.size() > name_bytes_max) {
-    std::string hash = hex64(hash64(root.data(), root.size()));
-    name.resize(name_bytes_max - 1 - hash.size());
-    name += '-' + hash;
-  }
-  return name;
-}
-
-std::string why_not_a_name(std::string_view name) {
-  if (name.empty()) return "it is empty";
-  if (name.size() > name_bytes_max) return "it is longer than 200 bytes";
-  if (name.find('/') != std::string_view::npos) return "it contains a slash";
-  if (name[0] == '.') return "it begins with a dot";
-  return "";
-}
-
-std::string time_name(Timestamp start) {
-  std::time_t seconds = start.seconds;
-  std::tm parts{};
-  if (::gmtime_r(&seconds, &parts) == nullptr) throw_errno(EOVERFLOW, "the clock shows no time");
-  char text[64];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H%M%SZ", &parts);
-  return text;
-}
-
-bool time_name_before(std::string_view a, std::string_view b) {
-  auto split = [](std::string_view name) {
-    std::size_t suffix = name.find("Z-");
-    std::uint64_t number = 1;
-    if (suffix != std::string_view::npos) {
-      number = parse_unsigned(name.substr(suffix + 2)).value_or(1);
-      name = name.substr(0, suffix + 1);
-    }
-    return std::pair(name, number);
-  };
-  return split(a) < split(b);
-}
-
-bool is_time_name(std::string_view name) {
-  constexpr std::string_view shape = "0000-00-00T000000Z";
-  if (name.size() < shape.size()) return false;
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    if (shape[i] == '0' ? name[i] < '0' || name[i] > '9' : name[i] != shape[i]) return false;
-  name.remove_prefix(shape.size());
-  return name.empty() || (name[0] == '-' && parse_unsigned(name.substr(1)));
-}
-
 std::vector<std::string> store_names(const std::string& store_path) {
   Fd store = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
   std::vector<std::string> names = list_directory(store.get());
@@ -278,16 +213,39 @@ std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, cons
 StoreName::StoreName(const std::string& store_path, const std::string& name, Missing missing)
     : store_path_(store_path), path_(store_path + "/" + name) {
   struct stat status;
-  if (missing == Missing::create && ::stat(store_path.c_str(), &status) != 0) make_directories(store_path);
+  if (missing == Missing::create && ::stat(store_path.c_str(), &status) != 0) {
+    make_directories(store_path);
+    store_is_new_ = true;
+  }
   store_ = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
+  if (DirectoryKind kind = kind_of(store_.get());
+      kind == DirectoryKind::snapshot || kind == DirectoryKind::partial || kind == DirectoryKind::name)
+    throw_errno(EINVAL,
+                "'" + printable(store_path) + "' " + text_of(kind) + ", and cannot be used as a store");
   if (missing == Missing::create) make_directory(store_.get(), name, 0700, path_);
   directory_ = open_at(store_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   lock_ = take_lock(directory_.get(), name_tries, path_, never_stopped);
   collect_partials(directory_.get(), Alone::known);
 }
 
+void StoreName::open_to(mode_t mode) {
+  mode_t readers = mode & 0444;
+  mode_t added = readers | readers >> 2;
+  auto open = [added](int directory, const std::string& path) {
+    struct stat status;
+    if (::fstat(directory, &status) != 0) throw_errno("cannot read '" + printable(path) + "'");
+    mode_t wanted = (status.st_mode & 07777) | added;
+    if (wanted != (status.st_mode & 07777) && ::fchmod(directory, wanted) != 0)
+      throw_errno("cannot change the mode of '" + printable(path) + "'");
+  };
+  if (store_is_new_) open(store_.get(), store_path_);
+  open(directory_.get(), path_);
+}
+
 std::optional<StoreName::Origin> StoreName::origin() const {
   std::vector<std::string> times = times_in(directory_.get());
+  // The one that `latest` points to first: names that were given by hand are in no order.
+  times.push_back(latest_target(directory_.get()));
   std::reverse(times.begin(), times.end());
   std::optional<Origin> newest;
   for (const std::string& time : times) {
@@ -323,12 +281,19 @@ std::string StoreName::free_time_name(const std::string& wanted) const {
   return name;
 }
 
+/// Whether the snapshot `a` began before `b`; by their names where a manifest cannot be read.
+bool StoreName::is_older(const std::string& a, const std::string& b) const {
+  auto of_a = manifest_of(directory_.get(), a);
+  auto of_b = manifest_of(directory_.get(), b);
+  if (!of_a || !of_b) return time_name_before(a, b);
+  return of_a->start != of_b->start ? of_a->start < of_b->start : time_name_before(a, b);
+}
+
 void StoreName::update_latest(const std::string& time) {
   std::string target = latest_target(directory_.get());
-  if (!target.empty() && time_name_before(time, target)) {
-    struct stat status;
-    if (::fstatat(directory_.get(), latest_name, &status, 0) == 0) return;
-  }
+  struct stat status;
+  if (!target.empty() && is_older(time, target) && ::fstatat(directory_.get(), latest_name, &status, 0) == 0)
+    return;
   set_latest(time);
 }
 
@@ -336,14 +301,14 @@ void StoreName::take_from_latest(const std::vector<std::string>& times) {
   auto goes = [&](const std::string& time) {
     return std::find(times.begin(), times.end(), time) != times.end();
   };
-  if (!goes(latest_target(directory_.get()))) return;
-  std::vector<std::string> others = times_in(directory_.get());
-  std::erase_if(others, goes);
-  std::reverse(others.begin(), others.end());
-  for (const std::string& time : others) {
+  if (!goes(latest_target(directory_.get())) && !leads_nowhere(directory_.get())) return;
+  std::string newest;
+  for (const std::string& time : times_in(directory_.get())) {
+    if (goes(time)) continue;
     auto manifest = manifest_of(directory_.get(), time);
-    if (manifest && manifest->complete) return set_latest(time);
+    if (manifest && manifest->complete && (newest.empty() || !is_older(time, newest))) newest = time;
   }
+  if (!newest.empty()) return set_latest(newest);
   if (::unlinkat(directory_.get(), latest_name, 0) != 0 && errno != ENOENT)
     throw_errno("cannot remove '" + printable(path_) + "/latest'");
 }

@@ -4,37 +4,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/stop.h"
 #include "snapshot/manifest.h"
+#include "snapshot/store_names.h"
 
 namespace pwalk::snapshot {
-
-/// $PWALK_STORE, or /var/lib/pwalk for root, or $HOME/.local/share/pwalk.
-std::string default_store_path();
-
-/// NAME of a root: its absolute path with `/` as `-` and a literal `-` doubled, `_root_` for `/`; what would
-/// be longer than 200 bytes ends in a hash instead. A leading dot becomes `_.`.
-std::string default_snapshot_name(std::string_view absolute_root);
-
-/// Why `name` cannot be a NAME; empty if it can.
-std::string why_not_a_name(std::string_view name);
-
-/// TIME of a start: 2026-11-22T184652Z.
-std::string time_name(Timestamp start);
-
-/// Order of TIME names: by their text, and by the number of a collision's suffix.
-bool time_name_before(std::string_view a, std::string_view b);
-
-/// Whether `name` is a TIME, with or without such a suffix: what somebody renamed by hand is none.
-bool is_time_name(std::string_view name);
 
 /// NAMEs of the store at `store_path`: its directories, by the bytes of their names.
 std::vector<std::string> store_names(const std::string& store_path);
@@ -60,13 +43,18 @@ class StoreName {
 
   /// Opens (creating them if needed, or ENOENT) the store and NAME, takes NAME's lock, for which it waits a
   /// second, and removes what killed scans left. std::system_error EWOULDBLOCK if somebody else holds the
-  /// lock.
+  /// lock, EINVAL if what should be the store is a snapshot or one NAME.
   StoreName(const std::string& store_path, const std::string& name, Missing missing = Missing::create);
+
+  /// Lets all who may read what has the permission bits `mode` search and list NAME too, and the store if it
+  /// was created here. Nobody loses a permission.
+  void open_to(mode_t mode);
 
   int directory() const noexcept { return directory_.get(); }
   const std::string& path() const noexcept { return path_; }
 
-  /// What the newest snapshot of this NAME says of its origin; nothing if there is none.
+  /// What the newest complete snapshot of this NAME says of its origin, or any where none is complete;
+  /// nothing if there is none.
   struct Origin {
     std::string host;
     std::string root;
@@ -82,18 +70,20 @@ class StoreName {
   /// A TIME that is free: `wanted`, or with the suffix -2, -3 …
   std::string free_time_name(const std::string& wanted) const;
 
-  /// Points `latest` to `time`, unless it points to a later one.
+  /// Points `latest` to `time`, unless it points to one that began later.
   void update_latest(const std::string& time);
 
-  /// Before `times` are removed: if `latest` points to one of them, it is pointed to the newest complete one
-  /// of the others, or removed where there is none.
+  /// Before `times` are removed: if `latest` points to one of them, or to nothing, it is pointed to the
+  /// newest complete one of the others, or removed where there is none.
   void take_from_latest(const std::vector<std::string>& times);
 
  private:
+  bool is_older(const std::string& a, const std::string& b) const;
   void set_latest(const std::string& time);
 
   std::string store_path_;
   std::string path_;
+  bool store_is_new_ = false;
   Fd store_;
   Fd directory_;
   Fd lock_;

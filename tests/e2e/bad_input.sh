@@ -134,7 +134,8 @@ for pwalk in "${readers[@]}"; do
   [ "$pwalk" != "$mount_program" ] || after=(point)
   refused "$name: no argument" -- "$pwalk"
   refused "$name: no such snapshot" no-such "No such file or directory" -- "$pwalk" no-such "${after[@]}"
-  refused "$name: an empty directory" empty -- "$pwalk" empty "${after[@]}"
+  # A store may still be empty.
+  [ "$pwalk" = "$mount_program" ] || refused "$name: an empty directory" empty -- "$pwalk" empty "${after[@]}"
   refused "$name: a file" tree/file -- "$pwalk" tree/file "${after[@]}"
   refused "$name: a partial snapshot" partial -- "$pwalk" partial "${after[@]}"
   refused "$name: unknown option" --no-such-option -- "$pwalk" --no-such-option whole "${after[@]}"
@@ -191,8 +192,7 @@ if ! can_mount; then
   finish
 fi
 refused "mount: snapshot of a file" of-file "Not a directory" -- "$pwalk" out.d/of-file point
-mkdir empty-store
-refused "mount: an empty directory is no store" empty-store -- "$pwalk" empty-store point
+refused "mount: a directory with something else in it is no store" tree "neither a snapshot" -- "$pwalk" tree point
 if mount_source "mount over what is not empty" whole "$work/tree/directory/.." -o ro,noauto,x-systemd.automount,noatime; then
   holds "mount over what is not empty, with fstab's words" [ "$(ls tree)" = "$(printf 'directory\nfile\nlink')" ]
   unmount "mount over what is not empty" "$work/tree"

@@ -25,6 +25,13 @@ run "$store_program" list -S "$store" --dry-run
 expect "--dry-run does not go with list" 2 "--dry-run"
 run "$store_program" sweep -S "$store"
 expect "an unknown command is refused" 2 "'sweep'"
+for what in / "$tree" "$tree/a/b"; do
+  run "$store_program" list -S "$what"
+  expect "what is no store is said to be none: ${what##*/}" 2 "'$what'" "neither a snapshot nor a store"
+done
+mkdir "$work/fresh"
+run "$store_program" list -S "$work/fresh"
+expect "an empty directory is an empty store" 0
 [ ! -e "$store" ] && ok "none of these makes a store" || fail "none of these makes a store"
 
 # ---- a history ---------------------------------------------------------------------------------------------
@@ -63,6 +70,12 @@ import json, sys
 assert (one["name"], one["time"], one["latest"], one["in_use"]) == ("other", "2026-02-01T010000Z", True, False), one
 assert (one["entries"], one["complete"], one["start"]) == (6, True, "2026-02-01T01:00:00Z"), one
 EOF
+run "$store_program" list -S "$store/other"
+expect "a NAME is no store" 2 "other' is one NAME of a store" "-S takes the store"
+run "$store_program" prune --keep-last 1 -S "$store/other/latest"
+expect "neither is a snapshot" 2 "latest' is a snapshot"
+run "$scan_program" -S "$store/other" "$tree"
+expect "nor for a scan" 2 "other' is one NAME of a store"
 run "$store_program" list -S "$store" nothing
 expect "a NAME that is not there is told" 1 "'nothing'" "No such file"
 
@@ -81,8 +94,8 @@ EOF
 same_text "prune --dry-run says what it would do" "$work/expected" "$work/out"
 find "$store" -printf '%P %i %C@\n' | sort >"$work/after"
 same_text "and touches nothing" "$work/before" "$work/after"
-run "$store_program" prune -S "$store" --keep-last 1 --keep-daily 2 --keep-monthly 2
-expect "prune" 0
+run "$store_program" prune -S "$store" --keep-last 1 --keep-daily 2 --keep-monthly 2 history other history
+expect "prune, a NAME twice" 0
 sed -i 's/^would remove/removed/' "$work/expected"
 same_text "prune says what it did" "$work/expected" "$work/out"
 printf '%s\n' 2026-01-31T010000Z 2026-02-01T020000Z 2026-02-02T010000Z >"$work/expected"
@@ -99,7 +112,7 @@ mv "$store/history/2026-01-31T010000Z" "$store/history/before the move"
 new_snapshot history 2026-02-03T010000Z
 printf X | dd of="$store/history/2026-02-01T020000Z/manifest.json" bs=1 seek=100 conv=notrunc 2>/dev/null
 run "$store_program" prune -q -S "$store" --keep-last 1 history
-expect "prune -q says nothing" 0
+expect "prune tells what is damaged" 1 "'history/2026-02-01T020000Z'" "rule M1"
 [ ! -s "$work/out" ] || fail "prune -q says nothing" "$work/out"
 printf '%s\n' 2026-02-01T020000Z 2026-02-03T010000Z >"$work/expected"
 times_of history >"$work/got"
@@ -107,8 +120,9 @@ same_text "the damaged one stays" "$work/expected" "$work/got"
 holds "the renamed one stays" [ -d "$store/history/before the move" ]
 run "$store_program" list -S "$store" history
 expect "list tells what is damaged" 1 "'history/2026-02-01T020000Z'" "rule M1"
-run "$store_program" remove -S "$store" history/2026-02-01T020000Z "history/before the move"
+run "$store_program" remove -S "$store" history/2026-02-01T020000Z "history/before the move" history/2026-02-01T020000Z
 expect "both can be removed by name" 0
+holds "each once" [ "$(sort "$work/out" | uniq -d | wc -l)" -eq 0 ]
 holds "and are" [ "$(times_of history)" = 2026-02-03T010000Z ]
 mkdir "$tree/huge" && (cd "$tree/huge" && seq 3000 | xargs touch)
 run "$scan_program" --rate 1000 --deadline 1 -S "$store" -n history "$tree"
@@ -153,6 +167,48 @@ for path in ../tree/a last/../other/2026-02-01T010000Z .lock/x other/. other/ ot
     fail "remove '$path' is refused" "$work/err"
   fi
 done
+
+for time in 2026-03-01T000000Z 2026-03-02T000000Z 2026-03-03T000000Z; do new_snapshot renamed "$time"; done
+mv "$store/renamed/2026-03-01T000000Z" "$store/renamed/2026-12-01T000000Z"
+mv "$store/renamed/2026-03-03T000000Z" "$store/renamed/2025-before the move"
+run "$store_program" prune -S "$store" --keep-last 1 renamed
+expect "prune where the newest one was renamed" 0
+printf 'kept renamed/2026-03-02T000000Z  (last)\n' >"$work/expected"
+same_text "names that are not the time of the scan are not judged" "$work/expected" "$work/out"
+holds "latest leads to the newest again" [ "$(readlink "$store/renamed/latest")" = "2025-before the move" ]
+
+# ---- who may see what is in it --------------------------------------------------------------------------------
+run "$scan_program" -q -S "$store" -n opened --mode 0755 "$tree"
+expect "a scan with --mode" 0
+holds "opens NAME" [ "$(stat -c %a "$store/opened")" = 755 ]
+holds "and not the store, which was there" [ "$(stat -c %a "$store")" = 700 ]
+run "$scan_program" -q -S "$store" -n opened "$tree"
+holds "which a later one does not close" [ "$(stat -c %a "$store/opened")" = 755 ]
+if is_root && have setpriv && can_mount; then
+  mkdir -m 0777 "$work/theirs"
+  run "${nobody[@]}" "$scan_program" -q -S "$work/theirs/new/store" -n opened --mode 0755 "$tree"
+  expect "another user's scan into a new store" 0
+  if mount_source "another user's store" "$work/theirs/new/store" "$work/seen"; then
+    holds "root sees what was opened" [ "$(stat -c %s "$work/seen/opened/latest/c/sized")" = 12345 ]
+    unmount "another user's store" "$work/seen"
+  fi
+fi
+if can_mount; then
+  run "$store_program" remove -S "$store" "opened/$(times_of opened | head -n 1)" "opened/$(times_of opened | tail -n 1)"
+  for source in "$work/fresh" "$store/opened"; do
+    mount_source "a store without a snapshot" "$source" "$work/seen" || continue
+    if [ "$source" = "$work/fresh" ]; then expect "which is said" 0 "fresh' is empty"; fi
+    holds "it is empty" [ -z "$(ls -A "$work/seen")" ]
+    if [ "$source" = "$work/fresh" ]; then
+      run "$scan_program" -q -S "$source" -n first "$tree"
+      holds "what a scan puts into it is seen" wait_for 5 [ -e "$work/seen/first/latest/c/sized" ]
+    else
+      run "$scan_program" -q -S "$store" -n opened "$tree"
+      holds "what a scan puts into it is seen" wait_for 5 [ -e "$work/seen/latest/c/sized" ]
+    fi
+    unmount "a store without a snapshot" "$work/seen"
+  done
+fi
 
 # ---- the lock ----------------------------------------------------------------------------------------------
 exec 7<>"$store/other/.lock"

@@ -341,9 +341,10 @@ class StoreCalls : public Calls {
     return fs::read_symlink(store() + "/name/latest", error).string();
   }
   void write_manifest(const std::string& name, const std::string& time, std::uint32_t slot,
-                      bool complete = true) {
+                      bool complete = true, std::int64_t start_seconds = 0) {
     fs::create_directories(store() + "/" + name + "/" + time);
     Manifest manifest;
+    manifest.start.seconds = start_seconds;
     manifest.slot = slot;
     manifest.host = "host of " + time;
     manifest.root = "/root";
@@ -498,8 +499,10 @@ TEST_F(StoreCalls, NamesAtTheirBounds) {
   EXPECT_EQ(error_of([] { time_name({std::numeric_limits<std::int64_t>::max(), 0}); }), EOVERFLOW);
   for (const char* name : {"2026-11-2/T184652Z", "2026-11-2:T184652Z", "2026-11-22T184652z",
                            "2026-11-22T184652Z2", "2026-11-22T184652Z+2"})
-    EXPECT_FALSE(is_time_name(name)) << name;
-  EXPECT_TRUE(is_time_name("2099-09-09T090909Z"));
+    EXPECT_FALSE(is_time_name(name, {1795373212, 0})) << name;
+  EXPECT_TRUE(is_time_name("2099-09-09T090909Z", {4092628149, 0}));
+  EXPECT_FALSE(is_time_name("2099-09-09T090909Z", {4092628148, 999999999}));
+  EXPECT_FALSE(is_time_name("x", {std::numeric_limits<std::int64_t>::max(), 0}));
 }
 
 TEST_F(StoreCalls, NamesOfAStoreAreItsDirectories) {
@@ -623,6 +626,65 @@ TEST_F(StoreCalls, LatestThatCannotBeSetIsAnErrorAndStaysAsItWas) {
   EXPECT_EQ(latest(), "2026-01-02T000000Z");
   name.take_from_latest({"2026-01-01T000000Z"});
   EXPECT_EQ(latest(), "2026-01-02T000000Z") << "which does not go";
+}
+
+/// Names that were given by hand sort anywhere: what is newest, the manifests tell.
+TEST_F(StoreCalls, TheNewestIsTheOneThatBeganLast) {
+  write_manifest("name", "2026-01-01T000000Z", 0, true, 100);
+  write_manifest("name", "before the move", 1, true, 50);
+  write_manifest("name", "2026-01-02T000000Z", 2, true, 200);
+  StoreName name(store(), "name");
+  name.update_latest("2026-01-02T000000Z");
+  name.take_from_latest({"2026-01-02T000000Z"});
+  EXPECT_EQ(latest(), "2026-01-01T000000Z");
+  name.take_from_latest({"2026-01-01T000000Z", "2026-01-02T000000Z"});
+  EXPECT_EQ(latest(), "before the move") << "which is a snapshot all the same";
+  name.update_latest("2026-01-01T000000Z");
+  EXPECT_EQ(latest(), "2026-01-01T000000Z") << "from which the next one leads on";
+  name.update_latest("before the move");
+  EXPECT_EQ(latest(), "2026-01-01T000000Z");
+  EXPECT_EQ(name.origin()->host, "host of 2026-01-01T000000Z");
+}
+
+TEST_F(StoreCalls, LatestThatLeadsNowhereIsMended) {
+  write_manifest("name", "2026-01-01T000000Z", 0);
+  write_manifest("name", "2026-01-02T000000Z", 1);
+  StoreName name(store(), "name");
+  name.update_latest("2026-01-02T000000Z");
+  name.take_from_latest({});
+  EXPECT_EQ(latest(), "2026-01-02T000000Z");
+  fs::remove_all(store() + "/name/2026-01-02T000000Z");
+  name.take_from_latest({});
+  EXPECT_EQ(latest(), "2026-01-01T000000Z");
+  // What could not be looked at is not mended.
+  fs::remove(store() + "/name/latest");
+  fs::create_symlink("gone", store() + "/name/latest");
+  instead::fstatat = [](int d, const char* p, struct stat* s, int f) {
+    return f == 0 ? fail_with(EIO) : real::fstatat(d, p, s, f);
+  };
+  name.take_from_latest({});
+  EXPECT_EQ(latest(), "gone");
+  instead::fstatat = nullptr;
+  fs::remove_all(store() + "/name/2026-01-01T000000Z");
+  name.take_from_latest({});
+  EXPECT_EQ(latest(), "") << "there is none";
+}
+
+TEST_F(StoreCalls, OpensNameToThoseWhoMayReadWhatIsInIt) {
+  ::umask(0077);
+  auto mode_of = [](const std::string& path) { return fs::status(path).permissions(); };
+  StoreName(store(), "name").open_to(0750);
+  EXPECT_EQ(mode_of(store() + "/name"), fs::perms(0750));
+  EXPECT_EQ(mode_of(store()), fs::perms(0750)) << "new as well";
+  StoreName other(store(), "other");
+  other.open_to(0646);
+  EXPECT_EQ(mode_of(store() + "/other"), fs::perms(0755)) << "listed and searched, not written";
+  EXPECT_EQ(mode_of(store()), fs::perms(0750)) << "which is its owner's since";
+  other.open_to(0700);
+  EXPECT_EQ(mode_of(store() + "/other"), fs::perms(0755)) << "nobody loses what he had";
+  instead::fchmod = [](int, mode_t) { return fail_with(EPERM); };
+  EXPECT_EQ(error_of([&] { other.open_to(0755); }), 0) << "nothing to change";
+  EXPECT_EQ(error_of([&] { StoreName(store(), "third").open_to(0755); }), EPERM);
 }
 
 TEST_F(StoreCalls, LatestThatIsGoneAlreadyNeedNotBeRemoved) {

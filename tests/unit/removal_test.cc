@@ -256,11 +256,12 @@ TEST_F(RemovalTest, ASnapshotThatCannotBeOpenedIsNone) {
 }
 
 TEST(TimeNames, AreTold) {
+  constexpr Timestamp start{1795373212, 5};
   for (const char* name : {"2026-11-22T184652Z", "2026-11-22T184652Z-2", "2026-11-22T184652Z-10"})
-    EXPECT_TRUE(is_time_name(name)) << name;
+    EXPECT_TRUE(is_time_name(name, start)) << name;
   for (const char* name : {"", "latest", "2026-11-22T184652", "2026-11-22T184652Z-", "2026-11-22T184652Z-x",
-                           "2026-11-22T184652Zold", "2O26-11-22T184652Z", "before the move"})
-    EXPECT_FALSE(is_time_name(name)) << name;
+                           "2026-11-22T184652Zold", "2026-11-22T184653Z", "before the move"})
+    EXPECT_FALSE(is_time_name(name, start)) << name;
 }
 
 }  // namespace
