@@ -17,8 +17,8 @@ constexpr std::uint64_t write_back_bytes = std::uint64_t{1} << 20;  // begun in 
 
 }  // namespace
 
-AppendedFile::AppendedFile(int directory, std::string name, std::uint64_t start_offset)
-    : directory_(directory), name_(std::move(name)), start_offset_(start_offset) {}
+AppendedFile::AppendedFile(int directory, std::string name, std::uint64_t start_offset, Buffer buffer)
+    : directory_(directory), name_(std::move(name)), start_offset_(start_offset), kind_(buffer) {}
 
 /// The first buffer is small: there may be many files that stay so.
 void AppendedFile::make_buffer() {
@@ -41,7 +41,7 @@ void AppendedFile::write_out() {
     start_write_back(file.get(), start_offset_ + write_back_, written_ - write_back_);
     write_back_ = written_;
   }
-  if (written_ >= large_file_bytes && capacity_ == unit_bytes) {
+  if (kind_ == Buffer::growing && written_ >= large_file_bytes && capacity_ == unit_bytes) {
     capacity_ = large_buffer_units * unit_bytes;
     buffer_.reset(new unsigned char[capacity_]);
   }

@@ -17,9 +17,12 @@ class AppendedFile {
   /// The buffer holds a multiple of this, and full() is only true at one: a unit can be looked at as a whole.
   static constexpr std::uint64_t unit_bytes = 65536;
 
+  /// One unit; or, once the file is large, as much as stays in a processor's cache.
+  enum class Buffer { small, growing };
+
   /// The file `name` in `directory` (a descriptor that outlives this object) is created at the first write.
   /// Its contents start at `start_offset`.
-  AppendedFile(int directory, std::string name, std::uint64_t start_offset);
+  AppendedFile(int directory, std::string name, std::uint64_t start_offset, Buffer buffer = Buffer::growing);
 
   std::uint64_t bytes() const noexcept { return written_ + used_; }
 
@@ -53,6 +56,7 @@ class AppendedFile {
   int directory_;
   std::string name_;
   std::uint64_t start_offset_;
+  Buffer kind_;
   bool created_ = false;
   std::uint64_t capacity_ = 0;
   std::uint64_t used_ = 0;

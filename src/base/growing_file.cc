@@ -81,9 +81,7 @@ GrowingFile::GrowingFile(int directory, std::string name, std::uint64_t start_of
       name_(std::move(name)),
       start_offset_(start_offset),
       first_window_bytes_(first_window_bytes),
-      allocate_(space == Space::ahead),
-      windows_(new unsigned char*[window_limit]),
-      regions_(new std::unique_ptr<Region>[window_limit]) {}
+      allocate_(space == Space::ahead) {}
 
 GrowingFile::~GrowingFile() = default;
 
@@ -147,8 +145,9 @@ void GrowingFile::add_window(int descriptor) {
     region->memory = std::make_unique<unsigned char[]>(bytes);
     address = region->memory.get();
   }
+  if (!windows_) windows_.reset(new unsigned char*[window_limit]);
+  regions_.push_back(std::move(region));
   windows_[window_count_] = address;
-  regions_[window_count_] = std::move(region);
   ++window_count_;
   grown_ += bytes;
 }

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace pwalk {
 
@@ -92,10 +93,10 @@ class GrowingFile {
   std::uint64_t grown_ = 0;
   std::uint64_t ready_ = 0;  // of those bytes, the ones whose pages were asked for
   std::uint64_t window_count_ = 0;
-  // One pointer a window, never moved: other threads read it while this one grows. Its untouched pages cost
-  // nothing.
+  // One pointer a window, from the first growth on, never moved: other threads read it while this one grows.
+  // Its untouched pages cost nothing.
   std::unique_ptr<unsigned char*[]> windows_;
-  std::unique_ptr<std::unique_ptr<Region>[]> regions_;
+  std::vector<std::unique_ptr<Region>> regions_;
 };
 
 }  // namespace pwalk

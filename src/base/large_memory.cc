@@ -2,6 +2,7 @@
 #include "base/large_memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace pwalk {
 
@@ -14,6 +15,8 @@ void* allocate_pages(std::size_t bytes) {
 void free_pages(void* pages, std::size_t) noexcept {
   ::operator delete(pages);
 }
+
+void give_back_pages(void*, std::size_t, std::size_t) noexcept {}
 
 #else
 
@@ -28,6 +31,12 @@ void* allocate_pages(std::size_t bytes) {
 
 void free_pages(void* pages, std::size_t bytes) noexcept {
   ::munmap(pages, bytes);
+}
+
+void give_back_pages(void* pages, std::size_t bytes, std::size_t kept) noexcept {
+  static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  kept = (kept + page - 1) / page * page;
+  if (kept < bytes) ::madvise(static_cast<char*>(pages) + kept, bytes - kept, MADV_DONTNEED);
 }
 
 #endif

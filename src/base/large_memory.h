@@ -15,6 +15,9 @@ constexpr std::size_t huge_page_bytes = std::size_t{1} << 21;
 /// (madvise(2)); std::bad_alloc.
 void* allocate_pages(std::size_t bytes);
 void free_pages(void* pages, std::size_t bytes) noexcept;
+/// What lies behind the first `kept` of `bytes` in allocated pages is of no value any more, and takes no
+/// memory until it is written again (madvise(2), MADV_DONTNEED).
+void give_back_pages(void* pages, std::size_t bytes, std::size_t kept) noexcept;
 
 /// The same, owned.
 class LargeMemory {
@@ -23,6 +26,8 @@ class LargeMemory {
   explicit LargeMemory(std::size_t bytes) : pages_(allocate_pages(bytes), Free{bytes}) {}
   void* data() const noexcept { return pages_.get(); }
   std::size_t bytes() const noexcept { return pages_.get_deleter().bytes; }
+  /// Keeps the contents of the first `kept` bytes alone.
+  void give_back(std::size_t kept) noexcept { give_back_pages(data(), bytes(), kept); }
 
  private:
   struct Free {

@@ -31,7 +31,7 @@ class Appender {
   unsigned char* at_;
 };
 
-constexpr std::size_t stream_from = 65536;  // bytes: few directories have more
+constexpr std::size_t stream_from = 16384;  // bytes: few directories have more, and each writer keeps so many
 constexpr std::size_t fixed_bytes = 96;     // more than all fixed-width fields of one child
 
 }  // namespace

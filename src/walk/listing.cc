@@ -18,7 +18,8 @@ constexpr std::size_t read_bytes = 65536;                   // asked of one getd
 constexpr std::size_t small_bytes = 2 * read_bytes + 4096;  // so that most directories need one buffer
 constexpr std::size_t small_buffers = 16;  // kept from directory to directory; those after them are large
 constexpr std::size_t large_bytes = huge_page_bytes;
-constexpr std::size_t slack_bytes = 8;  // a prefix is loaded as eight bytes
+constexpr std::size_t kept_bytes = 32768;  // where memory is given back
+constexpr std::size_t slack_bytes = 8;     // a prefix is loaded as eight bytes
 
 // The position behind the last name on ext4. None lies behind it, so what is read from there is the end: one
 // call less for each directory.
@@ -37,12 +38,16 @@ unsigned char* Listing::room() {
   return static_cast<unsigned char*>(buffers_[buffer_].memory.data()) + buffers_[buffer_].used;
 }
 
+void Listing::give_back() noexcept {
+  if (buffers_.size() > 1) buffers_.erase(buffers_.begin() + 1, buffers_.end());
+  if (!buffers_.empty()) buffers_[0].memory.give_back(kept_bytes);
+  names_ = ListedNames();  // {} would keep what it holds
+  clear();
+}
+
 void Listing::clear() noexcept {
   // What a giant directory needed is not kept for the small ones after it.
-  if (buffers_.size() > small_buffers) {
-    buffers_.erase(buffers_.begin() + 1, buffers_.end());
-    names_ = ListedNames();  // {} would keep what it holds
-  }
+  if (buffers_.size() > small_buffers) give_back();
   for (Buffer& buffer : buffers_) buffer.used = 0;
   buffer_ = 0;
   names_.clear();

@@ -18,7 +18,7 @@ Worker::Worker(Walker::Shared& shared, unsigned number)
       counters_(*shared.counters[number]),
       seat_(shared.options.patience_seconds > 0),
       ahead_(shared.queues),
-      stats_(new struct statx[stats_at_once]),
+      stats_(stats_at_once * sizeof(struct statx)),
       stat_errors_(stats_at_once),
       target_(target_bytes) {}
 

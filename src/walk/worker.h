@@ -109,6 +109,10 @@ class Worker {
   void hand_over_listing();
   void end_directory(bool room);
   void conclude();
+  void give_back_memory() noexcept;
+  struct statx* stats() const noexcept {
+    return static_cast<struct statx*>(stats_.data());
+  }
   bool hand_over_rest();
   void read_acl(int descriptor);
   void read_value(int descriptor, const char* name, std::string& value, int& error);
@@ -166,7 +170,7 @@ class Worker {
   bool completing_ = false;  // the task's directory is handed over: its parent may be gone
   Listing listing_;
   LookAhead ahead_;
-  std::unique_ptr<struct statx[]> stats_;  // untouched pages cost nothing
+  LargeMemory stats_;  // stats_at_once of them; untouched pages cost nothing
   std::vector<int> stat_errors_;
   std::vector<char> target_;
   std::string acl_names_;

@@ -11,6 +11,15 @@
 
 namespace pwalk::walk {
 
+namespace {
+
+// So many workers keep the memory that a directory once took. Where there are more, it is the file system
+// that waits: then theirs is what counts, not the time of page faults.
+constexpr unsigned roomy_workers = 4;
+constexpr std::size_t kept_names = 256;  // memory for so many stays all the same
+
+}  // namespace
+
 /// Reads the directory of `task` (the root's node is nullptr), which is open as `opened_`.
 void Worker::read_directory(Task task, std::uint32_t depth, Token token) {
   task_ = task;
@@ -41,6 +50,14 @@ void Worker::read_directory(Task task, std::uint32_t depth, Token token) {
     ~Forget() { ahead.forget(); }
   } forget{ahead_};
   take_listing(listing_.read(opened_.descriptor.get(), seat_, listed, [this] { return shared_.ending(); }));
+  if (number_ >= roomy_workers) give_back_memory();
+}
+
+/// What a large directory took is not kept for the small ones after it.
+void Worker::give_back_memory() noexcept {
+  if (listing_.names().size() <= kept_names) return;
+  listing_.give_back();
+  stats_.give_back(kept_names * sizeof(struct statx));
 }
 
 /// Whether the directory says of itself by its inode number, and of what lies above it, what was expected of
@@ -104,7 +121,7 @@ void Worker::take_listing(int error) {
     begun_ = names;
     stage_ = Stage::looking;
     if (!seat_.closed())
-      stat_names({descriptor, listing_.names().data(), stats_.get(), stat_errors_.data(),
+      stat_names({descriptor, listing_.names().data(), stats(), stat_errors_.data(),
                   static_cast<std::uint32_t>(names)});
   }
   hand_over_listing();

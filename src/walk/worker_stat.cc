@@ -119,7 +119,7 @@ void Worker::share_rest(const StatWork& work, std::uint32_t begin, std::chrono::
 bool Worker::hand_over(int descriptor) {
   std::size_t names = listing_.names().size();
   if (names > stats_at_once) return hand_over_in_parts(descriptor);
-  return hand_over_names(descriptor, names, stats_.get(), stat_errors_.data(), true);
+  return hand_over_names(descriptor, names, stats(), stat_errors_.data(), true);
 }
 
 /// Of a large directory the part that begins with name `begin`, to be looked at.
@@ -128,7 +128,7 @@ StatWork Worker::part_from(int descriptor, std::size_t begin) noexcept {
   std::size_t half = begin / part % 2 * part;
   return {descriptor,
           names.data() + begin,
-          stats_.get() + half,
+          stats() + half,
           stat_errors_.data() + half,
           static_cast<std::uint32_t>(std::min(part, names.size() - begin)),
           &ahead_};
@@ -159,7 +159,7 @@ bool Worker::hand_over_in_parts(int descriptor) {
 /// The same after a call that never answered: what nobody has looked at is not looked at any more.
 bool Worker::hand_over_rest() {
   std::size_t names = listing_.names().size();
-  if (names <= stats_at_once) return hand_over_names(-1, names, stats_.get(), stat_errors_.data(), true);
+  if (names <= stats_at_once) return hand_over_names(-1, names, stats(), stat_errors_.data(), true);
   while (handed_over_ < names) {
     std::size_t begin = handed_over_ / part * part;
     StatWork rest = part_from(-1, begin);

@@ -62,6 +62,22 @@ TEST(LargeMemory, IsGivenBack) {
   }
 }
 
+TEST(LargeMemory, ItsEndIsGivenBackAndItsBeginningKept) {
+  constexpr std::size_t bytes = 8 << 20;
+  LargeMemory memory(bytes);
+  auto* data = static_cast<char*>(memory.data());
+  std::memset(data, 1, bytes);
+  std::size_t before = anonymous_kib();
+  memory.give_back(5000);
+  EXPECT_LT(anonymous_kib(), before - 7 * 1024);
+  EXPECT_EQ(data[4999], 1);
+  EXPECT_EQ(data[bytes - 1], 0);
+  std::memset(data, 2, bytes);
+  memory.give_back(bytes);
+  memory.give_back(bytes + 1);
+  EXPECT_EQ(data[bytes - 1], 2);
+}
+
 TEST(LargeMemory, TooMuchIsBadAlloc) {
   EXPECT_THROW(LargeMemory(std::size_t{1} << 60), std::bad_alloc);
 }

@@ -71,6 +71,27 @@ TEST(Listing, WhatALargeDirectoryNeededIsGivenBack) {
   EXPECT_EQ(listing.names().capacity(), 0u);
 }
 
+TEST(Listing, GivesBackMemoryAndReadsOn) {
+  test::TemporaryDirectory directory;
+  Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+  constexpr std::size_t count = 3'000;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string name = std::to_string(i) + std::string(40, 'x');
+    ASSERT_EQ(::mknodat(descriptor.get(), name.c_str(), S_IFIFO | 0600, 0), 0);
+  }
+  Listing listing;
+  Seat seat(false);
+  for (int times = 0; times < 2; ++times) {
+    Fd opened = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+    ASSERT_EQ(listing.read(opened.get(), seat), 0);
+    EXPECT_EQ(listing.names().size(), count);
+    EXPECT_EQ(listing.names_bytes(), 3'000 * 41 + 10 + 90 * 2 + 900 * 3 + 2'000 * 4);
+    listing.give_back();
+    EXPECT_EQ(listing.names().capacity(), 0u);
+    EXPECT_EQ(listing.names_bytes(), 0u);
+  }
+}
+
 TEST(Listing, TellsThatThereAreMoreOnlyWhereThereAreMany) {
   test::TemporaryDirectory directory;
   Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
