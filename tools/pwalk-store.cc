@@ -179,21 +179,40 @@ struct Verdict {
   std::string time;
   std::string kept;  // why it stays; empty: it goes
   bool in_use = false;
+  bool refused = false;  // it should have gone
 };
 
 /// Judges the snapshots of a NAME.
 using Judge = std::function<std::vector<Verdict>(const std::vector<StoredSnapshot>&)>;
 
 void tell(const CommandLine& line, const std::string& name, const Verdict& verdict) {
-  if (line.quiet) return;
+  if (line.quiet || verdict.refused) return;
   std::string text = verdict.kept.empty() ? (line.dry_run ? "would remove" : "removed") : "kept";
   std::printf("%s %s/%s%s\n", text.c_str(), printable(name).c_str(), printable(verdict.time).c_str(),
               verdict.kept.empty() ? "" : ("  (" + verdict.kept + ")").c_str());
 }
 
-/// Removes from one NAME what `judge` gives up. What is in use stays, and the verdicts say so.
-std::vector<Verdict> remove_from(const CommandLine& line, const std::string& name, const Judge& judge) {
-  if (line.dry_run) {
+void refuse(Verdict& verdict, const std::string& name, const std::string& why) {
+  verdict.refused = true;
+  print_message(program, quoted(name, verdict.time) + " cannot be removed: " + why);
+}
+
+/// Takes for removal what is to go and can.
+void take(snapshot::Removal& removal, const std::string& name, Verdict& verdict) {
+  if (!verdict.kept.empty()) return;
+  try {
+    verdict.in_use = !removal.take(verdict.time);
+  } catch (const std::system_error& refused) {
+    refuse(verdict, name, refused.what());
+  }
+}
+
+/// Removes from one NAME what `judge` gives up. What is in use stays, and the verdicts say so. One that
+/// cannot be removed is told and does not keep the others.
+std::vector<Verdict> remove_from(const CommandLine& line, const std::string& name, const Judge& judge,
+                                 int& status) {
+  // A directory that holds no snapshots may be anybody's: nothing is written there, not even a lock.
+  if (line.dry_run || !snapshot::has_snapshots(line.store, name)) {
     std::vector<StoredSnapshot> stored = snapshot::stored_snapshots(line.store, name);
     std::vector<Verdict> verdicts = judge(stored);
     for (Verdict& verdict : verdicts)
@@ -205,21 +224,28 @@ std::vector<Verdict> remove_from(const CommandLine& line, const std::string& nam
   auto locked = std::make_unique<StoreName>(line.store, name, StoreName::Missing::refuse);
   snapshot::Removal removal(*locked);
   std::vector<Verdict> verdicts = judge(snapshot::stored_snapshots(line.store, name));
-  for (Verdict& verdict : verdicts)
-    if (verdict.kept.empty()) verdict.in_use = !removal.take(verdict.time);
-  removal.hide();
+  for (Verdict& verdict : verdicts) take(removal, name, verdict);
+  for (const snapshot::Removal::Refused& refused : removal.hide())
+    for (Verdict& verdict : verdicts)
+      if (verdict.time == refused.time) refuse(verdict, name, refused.why);
   locked.reset();
-  removal.delete_hidden();
+  try {
+    removal.delete_hidden();
+  } catch (const std::system_error& refused) {
+    print_message(program, quoted(name) + ": not all space is given back: " + refused.what());
+    status = status_some;
+  }
   return verdicts;
 }
 
 /// The same with its report. `in_use_status` is what the exit status becomes where something is in use.
 int remove_and_tell(const CommandLine& line, const std::string& name, const Judge& judge, int in_use_status) {
   int status = 0;
-  for (Verdict& verdict : remove_from(line, name, judge)) {
+  for (Verdict& verdict : remove_from(line, name, judge, status)) {
+    if (verdict.refused) status = status_some;
     if (verdict.in_use) {
       verdict.kept = "in use";
-      status = in_use_status;
+      status = std::max(status, in_use_status);
       if (in_use_status != 0) print_message(program, quoted(name, verdict.time) + " is in use: it stays");
     }
     tell(line, name, verdict);

@@ -88,7 +88,7 @@ void ProgressDisplay::finish() const {
 
 void ScanReport::tell_all(const scan::Result& result) const {
   const auto& manifest = result.manifest;
-  if (!quiet || result.latest_refused)
+  if (!quiet || result.store_refused)
     print_message(program, "wrote '" + printable(result.snapshot_path) + "'");
   if (result.incomplete)
     print_message(program,
@@ -115,7 +115,7 @@ int ScanReport::tell(const scan::Result& result) const {
       all_well = false;
     }
   };
-  if (result.latest_refused) try_to([&] { std::rethrow_exception(result.latest_refused); });
+  if (result.store_refused) try_to([&] { std::rethrow_exception(result.store_refused); });
   try_to([&] { tell_all(result); });
   return all_well && !result.incomplete && (result.manifest.totals.errors == 0 || ignore_errors) ? 0 : 1;
 }

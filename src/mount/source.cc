@@ -300,6 +300,7 @@ SnapshotRef Source::snapshot(const std::string& name, const std::string& time) {
   try {
     // A store's mount keeps nothing from being removed: it shows what the store has.
     auto opened = open_making_room(directory.get(), time);
+    free_slot_of_removed(opened->manifest().slot, place);
     SnapshotRef added = open_.add(opened, place, *found);
     tell_incomplete(*opened, label(place));
     if (added->slot != opened->manifest().slot)
@@ -354,19 +355,28 @@ std::string Source::read_manifest(const OpenSnapshot& snapshot, std::uint64_t of
   return bytes;
 }
 
-void Source::drop_removed() {
-  for (const StorePlace& place : open_.places()) {
-    try {
-      Fd directory = open_name(place.name);
-      if (!identity(directory.get(), place)) open_.drop(place);
-    } catch (const std::system_error& error) {
-      if (is_absence(error.code().value())) {
-        open_.drop(place);  // its NAME is gone too
-      } else {
-        log_.once(error.what());
-      }
+void Source::drop_if_removed(const StorePlace& place) {
+  try {
+    Fd directory = open_name(place.name);
+    if (!identity(directory.get(), place)) open_.drop(place);
+  } catch (const std::system_error& error) {
+    if (is_absence(error.code().value())) {
+      open_.drop(place);  // its NAME is gone too
+    } else {
+      log_.once(error.what());
     }
   }
+}
+
+void Source::drop_removed() {
+  for (const StorePlace& place : open_.places()) drop_if_removed(place);
+}
+
+/// A snapshot that was renamed keeps its slot, and so its node ids, where it is found before it is missed.
+void Source::free_slot_of_removed(std::uint32_t slot, const StorePlace& place) {
+  std::optional<StorePlace> holder = open_.closed_place(slot);
+  if (SnapshotRef known = open_.by_slot(slot)) holder = known->place;
+  if (holder && *holder != place) drop_if_removed(*holder);
 }
 
 struct stat Source::own_stat() const {

@@ -83,6 +83,10 @@ class Source {
   std::string label(const StorePlace& place) const;
   /// Of the manifest at a place of the store; nothing where there is none.
   std::optional<ManifestIdentity> identity(int directory, const StorePlace& place) const;
+  /// Gives up what is open at a place of the store that has no snapshot any more.
+  void drop_if_removed(const StorePlace& place);
+  /// The same for whatever has the slot that a snapshot wants for `place`.
+  void free_slot_of_removed(std::uint32_t slot, const StorePlace& place);
   /// Tells the log once and throws std::system_error.
   [[noreturn]] void cannot_show(const StorePlace& place, const std::string& why, int error) const;
   void tell_incomplete(const snapshot::Snapshot& snapshot, const std::string& label) const;

@@ -144,8 +144,9 @@ Node Tree::node(std::uint64_t id) {
 Lookup Tree::look_up(std::uint64_t parent, std::string_view name) {
   Target target = resolve(parent);
   if (name == ".") {
-    // A file handle: of a snapshot that was removed it is stale, even where that is still open.
-    if (target.kind == Target::Kind::entry && !source_.still_has(target.in)) throw_stale();
+    // A file handle: of a snapshot that was removed it is stale, even where that is still open. One that was
+    // renamed is found under its new name.
+    if (target.kind == Target::Kind::entry && !source_.still_has(target.in)) target = resolve(parent);
     return {node_of(target)};
   }
   if (name == "..") return {parent_of(target)};

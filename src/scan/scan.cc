@@ -154,7 +154,6 @@ std::string store_destination(const Request& request, const snapshot::Manifest& 
     return "another scan is writing '" + printable(request.store + "/" + name) +
            "': its lock is held; try again later";
   }
-  if (request.mode) destination.store_name->open_to(*request.mode);
   auto origin = destination.store_name->origin();
   if (origin && (origin->host != manifest.host || origin->root != manifest.root))
     return "'" + printable(destination.store_name->path()) + "' holds snapshots of '" +
@@ -298,13 +297,14 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
   std::string path = destination.path();
   partial.publish(destination.name);
   result.snapshot_path.swap(path);  // from here on nothing may fail: it is published
-  // What follows `latest` wants all of the tree.
-  if (!destination.store_name || result.incomplete) return;
+  if (!destination.store_name) return;
   try {
-    destination.store_name->update_latest(destination.name);
+    if (request.mode) destination.store_name->open_to(*request.mode);
+    // What follows `latest` wants all of the tree.
+    if (!result.incomplete) destination.store_name->update_latest(destination.name);
   } catch (const std::exception&) {
-    // The snapshot is whole and has its name: hours of work are not thrown away for a link.
-    result.latest_refused = std::current_exception();
+    // The snapshot is whole and has its name: hours of work are not thrown away for a link or a mode.
+    result.store_refused = std::current_exception();
   }
 }
 

@@ -58,10 +58,10 @@ struct Result {
   std::string snapshot_path;
   double seconds = 0;  // from the start to the publication
   std::vector<walk::Walker::WorkersChange> workers_changes;
-  bool incomplete = false;            // published, but the walk ended before it had reached everything
-  bool stopped = false;               // nothing was published
-  std::exception_ptr latest_refused;  // published, but the store's `latest` could not be set: why
-  std::string refusal;                // why nothing was done, where no errno tells; empty otherwise
+  bool incomplete = false;           // published, but the walk ended before it had reached everything
+  bool stopped = false;              // nothing was published
+  std::exception_ptr store_refused;  // published, but its NAME's `latest` or mode could not be set: why
+  std::string refusal;               // why nothing was done, where no errno tells; empty otherwise
 };
 
 /// Scans and publishes. std::system_error where the job cannot be done; then nothing is left behind.

@@ -5,7 +5,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <cerrno>
+#include <exception>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -36,24 +38,43 @@ bool Removal::take(const std::string& time) {
   return true;
 }
 
-void Removal::hide() {
+std::vector<Removal::Refused> Removal::hide() {
   std::vector<std::string> times;
   for (const Taken& taken : taken_) times.push_back(taken.time);
   name_.take_from_latest(times);
-  for (const Taken& taken : taken_)
-    if (::renameat(parent_.get(), taken.time.c_str(), parent_.get(), taken.hidden_name.c_str()) != 0)
-      throw_errno("cannot remove '" + printable(path_ + "/" + taken.time) + "'");
+  std::vector<Refused> refused;
+  std::erase_if(taken_, [&](const Taken& taken) {
+    if (::renameat(parent_.get(), taken.time.c_str(), parent_.get(), taken.hidden_name.c_str()) == 0)
+      return false;
+    refused.push_back({taken.time, std::generic_category().message(errno)});
+    return true;
+  });
+  // `latest` may have been pointed to an older one than what stays.
+  for (Refused& stays : refused) {
+    try {
+      name_.give_to_latest(stays.time);
+    } catch (const std::system_error& error) {
+      stays.why += std::string("; ") + error.what();
+    }
+  }
   // A file must not be gone from the storage while its snapshot still has its name there.
   sync_file(parent_.get(), path_);
+  return refused;
 }
 
 void Removal::delete_hidden() {
+  std::exception_ptr first;
   for (const Taken& taken : taken_) {
-    // The manifest first: without it this is no snapshot even for who has the directory open already.
-    if (::unlinkat(taken.directory.get(), format::manifest_name, 0) != 0 && errno != ENOENT)
-      throw_errno("cannot remove '" + printable(path_ + "/" + taken.hidden_name) + "'");
-    remove_tree(parent_.get(), taken.hidden_name);
+    try {
+      // The manifest first: without it this is no snapshot even for who has the directory open already.
+      if (::unlinkat(taken.directory.get(), format::manifest_name, 0) != 0 && errno != ENOENT)
+        throw_errno("cannot remove '" + printable(path_ + "/" + taken.hidden_name) + "'");
+      remove_tree(parent_.get(), taken.hidden_name);
+    } catch (const std::system_error&) {
+      if (!first) first = std::current_exception();
+    }
   }
+  if (first) std::rethrow_exception(first);
   taken_.clear();
 }
 

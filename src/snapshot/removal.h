@@ -21,11 +21,18 @@ class Removal {
   /// nothing will if the rest is not called. std::system_error where there is none or it cannot be locked.
   bool take(const std::string& time);
 
-  /// What was taken is gone for all who look: `latest` first, then the snapshots. On the storage when this
-  /// returns.
-  void hide();
+  /// One that stays although it was taken.
+  struct Refused {
+    std::string time;
+    std::string why;
+  };
 
-  /// Gives back the space of what was hidden. The lock of NAME is not needed for this, which may take long.
+  /// What was taken is gone for all who look: `latest` first, then the snapshots. On the storage when this
+  /// returns. One that cannot be hidden does not keep the others.
+  std::vector<Refused> hide();
+
+  /// Gives back the space of what was hidden, of each as far as that goes; throws the first std::system_error
+  /// when all is done. The lock of NAME is not needed for this, which may take long.
   void delete_hidden();
 
  private:

@@ -29,12 +29,12 @@ constexpr std::uint64_t manifest_limit_bytes = std::uint64_t{1} << 30;
 constexpr int name_tries = 100;    // × 10 ms: a removal holds it for a moment, a scan for hours
 constexpr int slot_tries = 60000;  // × 10 ms: everybody holds it for a moment
 
-/// mkdir that takes an existing directory for success. A new name is forced to the storage: what a scan says
-/// that it has published must not be gone with the directory around it.
-void make_directory(int at, const std::string& name, mode_t mode, const std::string& path) {
+/// mkdir that takes an existing directory for success; whether it is a new one. A new name is forced to the
+/// storage: what a scan says that it has published must not be gone with the directory around it.
+bool make_directory(int at, const std::string& name, mode_t mode, const std::string& path) {
   if (::mkdirat(at, name.c_str(), mode) != 0) {
     if (errno != EEXIST) throw_errno("cannot create '" + printable(path) + "'");
-    return;
+    return false;
   }
   try {
     sync_file(open_at(at, name + "/..", O_RDONLY | O_DIRECTORY).get(), path);
@@ -42,13 +42,30 @@ void make_directory(int at, const std::string& name, mode_t mode, const std::str
     // Where names may be made but not listed, it cannot be forced either.
     if (refused.code().value() != EACCES) throw;
   }
+  return true;
 }
 
-/// Creates a directory and those above it that are missing.
-void make_directories(const std::string& path) {
+/// Creates a directory and those above it that are missing; returns the new ones.
+std::vector<std::string> make_directories(const std::string& path) {
+  std::vector<std::string> made;
+  auto make = [&](const std::string& each, mode_t mode) {
+    if (make_directory(AT_FDCWD, each, mode, each)) made.push_back(each);
+  };
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
-    make_directory(AT_FDCWD, path.substr(0, slash), 0755, path.substr(0, slash));
-  make_directory(AT_FDCWD, path, 0700, path);
+    make(path.substr(0, slash), 0755);
+  make(path, 0700);
+  return made;
+}
+
+/// A mistake of the command line. Where nobody can tell what it is, it may become a store.
+void refuse_other_kinds(int directory, const std::string& path) {
+  DirectoryKind kind = DirectoryKind::other;
+  try {
+    kind = kind_of(directory);
+  } catch (const std::system_error&) {
+  }
+  if (kind == DirectoryKind::snapshot || kind == DirectoryKind::partial || kind == DirectoryKind::name)
+    throw_errno(EINVAL, "'" + printable(path) + "' " + text_of(kind) + ", and cannot be used as a store");
 }
 
 /// The lock of a store or of a NAME, waited for until it has been held by somebody else at `tries` looks, one
@@ -77,6 +94,7 @@ std::string latest_target(int directory) {
   char target[256];
   ssize_t length = ::readlinkat(directory, latest_name, target, sizeof target);
   std::string name = length > 0 ? std::string(target, static_cast<std::size_t>(length)) : "";
+  if (name.starts_with("./")) name.erase(0, 2);
   return name.find('/') == std::string::npos ? name : "";
 }
 
@@ -138,6 +156,18 @@ std::optional<Manifest> manifest_of(int directory, const std::string& snapshot) 
   return std::nullopt;
 }
 
+/// Whether snapshot `a` began before `b`; of one second's, the names tell.
+bool began_before(const Manifest& a, const std::string& a_time, const Manifest& b,
+                  const std::string& b_time) {
+  return a.start.seconds != b.start.seconds ? a.start.seconds < b.start.seconds
+                                            : time_name_before(a_time, b_time);
+}
+
+bool can_be_opened(int directory, const std::string& time) {
+  std::optional<StoredSnapshot> stored = stored_snapshot(directory, time);
+  return stored && stored->manifest;
+}
+
 /// Slots of all snapshots of the store. Reads every manifest: only where the counter cannot tell. What cannot
 /// be read now may have any: only what is damaged, or no snapshot, or closed to this user has none.
 std::set<std::uint32_t> used_slots(int store) {
@@ -166,9 +196,14 @@ void replace_file(int directory, const std::string& name, const std::string& con
   std::string partial = name + ".new";
   if (::unlinkat(directory, partial.c_str(), 0) != 0 && errno != ENOENT)
     throw_errno("cannot replace '" + partial + "'");
-  write_file_durably(directory, partial, contents);
-  if (::renameat(directory, partial.c_str(), directory, name.c_str()) != 0)
-    throw_errno("cannot replace '" + name + "'");
+  try {
+    write_file_durably(directory, partial, contents);
+    if (::renameat(directory, partial.c_str(), directory, name.c_str()) != 0)
+      throw_errno("cannot replace '" + name + "'");
+  } catch (...) {
+    ::unlinkat(directory, partial.c_str(), 0);
+    throw;
+  }
   sync_file(directory, name);
 }
 
@@ -210,18 +245,24 @@ std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, cons
   return snapshots;
 }
 
+bool has_snapshots(const std::string& store_path, const std::string& name) {
+  Fd store = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
+  Fd directory = open_at(store.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  std::vector<std::string> times = times_in(directory.get());
+  return std::any_of(times.begin(), times.end(), [&](const std::string& time) {
+    std::string manifest = time + "/" + format::manifest_name;
+    return ::faccessat(directory.get(), manifest.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+           !is_absence(errno);
+  });
+}
+
 StoreName::StoreName(const std::string& store_path, const std::string& name, Missing missing)
     : store_path_(store_path), path_(store_path + "/" + name) {
   struct stat status;
-  if (missing == Missing::create && ::stat(store_path.c_str(), &status) != 0) {
-    make_directories(store_path);
-    store_is_new_ = true;
-  }
+  if (missing == Missing::create && ::stat(store_path.c_str(), &status) != 0)
+    made_ = make_directories(store_path);
   store_ = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
-  if (DirectoryKind kind = kind_of(store_.get());
-      kind == DirectoryKind::snapshot || kind == DirectoryKind::partial || kind == DirectoryKind::name)
-    throw_errno(EINVAL,
-                "'" + printable(store_path) + "' " + text_of(kind) + ", and cannot be used as a store");
+  refuse_other_kinds(store_.get(), store_path);
   if (missing == Missing::create) make_directory(store_.get(), name, 0700, path_);
   directory_ = open_at(store_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   lock_ = take_lock(directory_.get(), name_tries, path_, never_stopped);
@@ -238,7 +279,8 @@ void StoreName::open_to(mode_t mode) {
     if (wanted != (status.st_mode & 07777) && ::fchmod(directory, wanted) != 0)
       throw_errno("cannot change the mode of '" + printable(path) + "'");
   };
-  if (store_is_new_) open(store_.get(), store_path_);
+  for (const std::string& made : made_)
+    open(open_at(AT_FDCWD, made, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).get(), made);
   open(directory_.get(), path_);
 }
 
@@ -281,20 +323,11 @@ std::string StoreName::free_time_name(const std::string& wanted) const {
   return name;
 }
 
-/// Whether the snapshot `a` began before `b`; by their names where a manifest cannot be read.
-bool StoreName::is_older(const std::string& a, const std::string& b) const {
-  auto of_a = manifest_of(directory_.get(), a);
-  auto of_b = manifest_of(directory_.get(), b);
-  if (!of_a || !of_b) return time_name_before(a, b);
-  return of_a->start != of_b->start ? of_a->start < of_b->start : time_name_before(a, b);
-}
-
 void StoreName::update_latest(const std::string& time) {
   std::string target = latest_target(directory_.get());
-  struct stat status;
-  if (!target.empty() && is_older(time, target) && ::fstatat(directory_.get(), latest_name, &status, 0) == 0)
-    return;
-  set_latest(time);
+  auto its = manifest_of(directory_.get(), time);
+  auto of_target = manifest_of(directory_.get(), target);
+  if (!its || !of_target || !began_before(*its, time, *of_target, target)) set_latest(time);
 }
 
 void StoreName::take_from_latest(const std::vector<std::string>& times) {
@@ -302,15 +335,22 @@ void StoreName::take_from_latest(const std::vector<std::string>& times) {
     return std::find(times.begin(), times.end(), time) != times.end();
   };
   if (!goes(latest_target(directory_.get())) && !leads_nowhere(directory_.get())) return;
-  std::string newest;
-  for (const std::string& time : times_in(directory_.get())) {
-    if (goes(time)) continue;
-    auto manifest = manifest_of(directory_.get(), time);
-    if (manifest && manifest->complete && (newest.empty() || !is_older(time, newest))) newest = time;
+  std::vector<std::pair<std::string, Manifest>> others;
+  for (std::string& time : times_in(directory_.get())) {
+    auto manifest = goes(time) ? std::nullopt : manifest_of(directory_.get(), time);
+    if (manifest && manifest->complete) others.emplace_back(std::move(time), std::move(*manifest));
   }
-  if (!newest.empty()) return set_latest(newest);
+  std::sort(others.begin(), others.end(),
+            [](const auto& a, const auto& b) { return began_before(b.second, b.first, a.second, a.first); });
+  for (const auto& [time, manifest] : others)
+    if (can_be_opened(directory_.get(), time)) return set_latest(time);
   if (::unlinkat(directory_.get(), latest_name, 0) != 0 && errno != ENOENT)
     throw_errno("cannot remove '" + printable(path_) + "/latest'");
+}
+
+void StoreName::give_to_latest(const std::string& time) {
+  auto manifest = manifest_of(directory_.get(), time);
+  if (manifest && manifest->complete) update_latest(time);
 }
 
 void StoreName::set_latest(const std::string& time) {
@@ -318,8 +358,11 @@ void StoreName::set_latest(const std::string& time) {
   if (::unlinkat(directory_.get(), partial.c_str(), 0) != 0 && errno != ENOENT)
     throw_errno("cannot update '" + printable(path_) + "/latest'");
   if (::symlinkat(time.c_str(), directory_.get(), partial.c_str()) != 0 ||
-      ::renameat(directory_.get(), partial.c_str(), directory_.get(), latest_name) != 0)
-    throw_errno("cannot update '" + printable(path_) + "/latest'");
+      ::renameat(directory_.get(), partial.c_str(), directory_.get(), latest_name) != 0) {
+    int error = errno;
+    ::unlinkat(directory_.get(), partial.c_str(), 0);
+    throw_errno(error, "cannot update '" + printable(path_) + "/latest'");
+  }
   sync_file(directory_.get(), path_);
 }
 

@@ -36,6 +36,9 @@ struct StoredSnapshot {
 /// there is no such NAME.
 std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, const std::string& name);
 
+/// Whether NAME may hold a snapshot; otherwise it may be any directory. std::system_error where it is none.
+bool has_snapshots(const std::string& store_path, const std::string& name);
+
 /// One NAME of a store, locked for one scan or one removal.
 class StoreName {
  public:
@@ -46,8 +49,8 @@ class StoreName {
   /// lock, EINVAL if what should be the store is a snapshot or one NAME.
   StoreName(const std::string& store_path, const std::string& name, Missing missing = Missing::create);
 
-  /// Lets all who may read what has the permission bits `mode` search and list NAME too, and the store if it
-  /// was created here. Nobody loses a permission.
+  /// Lets all who may read what has the permission bits `mode` search and list NAME too, and the store and
+  /// what lies above it if they were created here. Nobody loses a permission.
   void open_to(mode_t mode);
 
   int directory() const noexcept { return directory_.get(); }
@@ -70,20 +73,21 @@ class StoreName {
   /// A TIME that is free: `wanted`, or with the suffix -2, -3 …
   std::string free_time_name(const std::string& wanted) const;
 
-  /// Points `latest` to `time`, unless it points to one that began later.
+  /// Points `latest` to `time`, unless it points to one that began later and has a manifest.
   void update_latest(const std::string& time);
 
   /// Before `times` are removed: if `latest` points to one of them, or to nothing, it is pointed to the
-  /// newest complete one of the others, or removed where there is none.
+  /// newest complete one of the others that can be opened, or removed where there is none.
   void take_from_latest(const std::vector<std::string>& times);
+  /// One of those was not removed after all.
+  void give_to_latest(const std::string& time);
 
  private:
-  bool is_older(const std::string& a, const std::string& b) const;
   void set_latest(const std::string& time);
 
   std::string store_path_;
   std::string path_;
-  bool store_is_new_ = false;
+  std::vector<std::string> made_;  // the store and what lies above it, if they were missing
   Fd store_;
   Fd directory_;
   Fd lock_;

@@ -38,8 +38,9 @@ class Questions {
   bool is_so(Question question) {
     try {
       return question();
-    } catch (const std::system_error&) {
-      unread_ = std::current_exception();
+    } catch (const std::system_error& error) {
+      // What is closed to this user is nothing to him.
+      if (error.code().value() != EACCES) unread_ = std::current_exception();
       return false;
     }
   }
@@ -55,15 +56,15 @@ bool is_hidden(const std::string& name) {
   return name[0] == '.';
 }
 
+bool is_snapshot(int directory, const std::string& name) {
+  return type_of(directory, name) == S_IFDIR &&
+         type_of(directory, name + "/" + format::manifest_name) == S_IFREG;
+}
+
 bool has_snapshot(int directory, const std::vector<std::string>& names) {
   Questions questions;
-  for (const std::string& name : names) {
-    if (!is_hidden(name) && questions.is_so([&] {
-          return type_of(directory, name) == S_IFDIR &&
-                 type_of(directory, name + "/" + format::manifest_name).has_value();
-        }))
-      return true;
-  }
+  for (const std::string& name : names)
+    if (!is_hidden(name) && questions.is_so([&] { return is_snapshot(directory, name); })) return true;
   questions.end();
   return false;
 }
@@ -78,14 +79,17 @@ bool is_name_with_snapshot(int directory, const std::string& name) {
 }  // namespace
 
 DirectoryKind kind_of(int directory) {
-  if (type_of(directory, format::manifest_name)) return DirectoryKind::snapshot;
-  std::vector<std::string> names = list_directory(directory);
-  auto is_entries_file = [](const std::string& name) { return name.ends_with(".entries"); };
-  if (std::any_of(names.begin(), names.end(), is_entries_file)) return DirectoryKind::partial;
+  if (type_of(directory, format::manifest_name) == S_IFREG) return DirectoryKind::snapshot;
   // A store knows itself by its slots, even before its first snapshot is published.
-  if (names.empty() || type_of(directory, slot_name)) return DirectoryKind::store;
-  if (std::all_of(names.begin(), names.end(), is_hidden) && type_of(directory, lock_name))
-    return DirectoryKind::name;
+  if (type_of(directory, slot_name) == S_IFREG) return DirectoryKind::store;
+  std::vector<std::string> names = list_directory(directory);
+  std::erase(names, "lost+found");  // which a new file system has
+  if (std::all_of(names.begin(), names.end(), is_hidden))
+    return type_of(directory, lock_name) ? DirectoryKind::name : DirectoryKind::store;
+  auto is_entries_file = [&](const std::string& name) {
+    return name.ends_with(".entries") && type_of(directory, name) == S_IFREG;
+  };
+  if (std::any_of(names.begin(), names.end(), is_entries_file)) return DirectoryKind::partial;
   if (type_of(directory, latest_name) == S_IFLNK) return DirectoryKind::name;
   Questions questions;
   if (questions.is_so([&] { return has_snapshot(directory, names); })) return DirectoryKind::name;

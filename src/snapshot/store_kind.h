@@ -10,12 +10,12 @@ enum class DirectoryKind {
   snapshot,
   partial,  // a snapshot that is being written, or whose scan was killed
   name,     // the snapshots of one NAME, also where all of them were removed
-  store,    // also one without a snapshot so far: an empty directory may become one
+  store,    // also one without a snapshot so far: a directory in which nothing is seen may become one
   other
 };
 
-/// Only what can be read counts. std::system_error where the directory cannot be listed, and where nothing
-/// that can be read tells, but something could not be.
+/// What is closed to this user does not count. std::system_error where the directory cannot be listed, and
+/// where nothing that can be read tells, but something could not be.
 DirectoryKind kind_of(int directory);
 
 /// "is a snapshot" and the like, for a message about a directory that is not what it should be.

@@ -55,7 +55,7 @@ run "$check_program" "$work/snapshot"
 expect "many: the snapshot is whole" 0
 scan_of "$work/many" "$all" 64
 # Where calls are waited for, there are many workers: each takes little.
-scan_of "$work/many" "$all" 64 -j 64
+scan_of "$work/many" "$all" 40 -j 64
 
 group=$(new_memory_group)
 if [ -n "$group" ]; then

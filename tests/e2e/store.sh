@@ -177,11 +177,67 @@ printf 'kept renamed/2026-03-02T000000Z  (last)\n' >"$work/expected"
 same_text "names that are not the time of the scan are not judged" "$work/expected" "$work/out"
 holds "latest leads to the newest again" [ "$(readlink "$store/renamed/latest")" = "2025-before the move" ]
 
+for time in 2026-03-01T000000Z 2026-03-02T000000Z 2026-03-03T000000Z; do new_snapshot opens "$time"; done
+rm "$store"/opens/2026-03-02T000000Z/*.names
+run "$store_program" remove -S "$store" opens/2026-03-03T000000Z
+holds "latest leads to one that can be opened" [ "$(readlink "$store/opens/latest")" = 2026-03-01T000000Z ]
+mv "$store/opens/2026-03-01T000000Z" "$store/opens/keep" && ln -sfn keep "$store/opens/latest"
+echo '{' >"$store/opens/keep/manifest.json"
+run "$scan_program" -q -S "$store" -n opens "$tree"
+holds "one that is damaged keeps latest from no new one" [ "$(readlink "$store/opens/latest")" != keep ]
+
+# ---- names that look like something else, and what is none -------------------------------------------------------
+for name in old.entries manifest.json lost+found; do
+  run "$scan_program" -q -S "$work/odd" -n "$name" "$tree"
+  expect "a scan into NAME $name" 0
+done
+run "$store_program" list -S "$work/odd"
+expect "a store with such NAMEs is one" 0
+holds "with all of them" [ "$(grep -c latest "$work/out")" -eq 3 ]
+mkdir "$work/odd/foreign" && touch "$work/odd/foreign/file"
+run "$store_program" prune --keep-last 1 -S "$work/odd"
+holds "prune writes nothing into what is no NAME" [ "$(ls -A "$work/odd/foreign")" = file ]
+run "$store_program" remove -S "$work/odd" foreign/2026-01-01T000000Z
+expect "neither does remove" 1 "there is no snapshot"
+holds "not even a lock" [ "$(ls -A "$work/odd/foreign")" = file ]
+if is_root && have setpriv; then
+  mkdir -m 0777 "$work/closed" && mkdir -m 0700 "$work/closed/lost+found" "$work/closed/private" "$work/closed/private/x"
+  run "${nobody[@]}" "$scan_program" -q -S "$work/closed" -n first "$tree"
+  expect "what is closed to a user keeps him from no scan" 0
+  run "${nobody[@]}" "$store_program" list -S "$work/closed" first
+  expect "nor from a list" 0
+fi
+
+# ---- one that cannot be removed -----------------------------------------------------------------------------------
+if in_namespace; then
+  for time in 2026-03-01T000000Z 2026-03-02T000000Z 2026-03-03T000000Z 2026-03-04T000000Z; do new_snapshot held "$time"; done
+  mount --bind "$store/held/2026-03-02T000000Z" "$store/held/2026-03-02T000000Z"
+  run "$store_program" prune -S "$store" --keep-last 1 held
+  expect "prune tells what cannot be removed" 1 "'held/2026-03-02T000000Z' cannot be removed"
+  cat >"$work/expected" <<EOF
+removed held/2026-03-01T000000Z
+removed held/2026-03-03T000000Z
+kept held/2026-03-04T000000Z  (last)
+EOF
+  same_text "and removes the rest" "$work/expected" "$work/out"
+  run "$store_program" remove -S "$store" held/2026-03-02T000000Z held/2026-03-04T000000Z
+  expect "remove does too" 1 "'held/2026-03-02T000000Z' cannot be removed"
+  holds "latest leads to what stays" [ "$(readlink "$store/held/latest")" = 2026-03-02T000000Z ]
+  umount "$store/held/2026-03-02T000000Z"
+  run "$check_program" -q "$store/held/2026-03-02T000000Z"
+  expect "which is whole" 0
+else
+  note "no mount namespace: nothing that cannot be removed"
+fi
+
 # ---- who may see what is in it --------------------------------------------------------------------------------
 run "$scan_program" -q -S "$store" -n opened --mode 0755 "$tree"
 expect "a scan with --mode" 0
 holds "opens NAME" [ "$(stat -c %a "$store/opened")" = 755 ]
 holds "and not the store, which was there" [ "$(stat -c %a "$store")" = 700 ]
+run "$scan_program" -q -S "$store" -n renamed --mode 0755 "$tree/a"
+expect "a scan into the NAME of another tree" 2 "choose another name"
+holds "opens nothing" [ "$(stat -c %a "$store/renamed")" = 700 ]
 run "$scan_program" -q -S "$store" -n opened "$tree"
 holds "which a later one does not close" [ "$(stat -c %a "$store/opened")" = 755 ]
 if is_root && have setpriv && can_mount; then
@@ -208,6 +264,24 @@ if can_mount; then
     fi
     unmount "a store without a snapshot" "$work/seen"
   done
+fi
+
+# ---- renamed under a mount ----------------------------------------------------------------------------------
+if can_mount; then
+  for time in 2026-03-01T000000Z 2026-03-02T000000Z; do new_snapshot moved "$time"; done
+  if mount_source "a store" "$store" "$work/seen"; then
+    inode=$(stat -c %i "$work/seen/moved/2026-03-01T000000Z/c/sized")
+    "$PWALK_SUPPORT/handles" save "$work/handles" "$work/seen/moved/2026-03-01T000000Z" >"$work/expected" || fail "handles are saved"
+    mv "$store/moved/2026-03-01T000000Z" "$store/moved/keep"
+    # What the kernel remembers it does not ask for.
+    if is_root; then sync && echo 2 >/proc/sys/vm/drop_caches; fi
+    run "$PWALK_SUPPORT/handles" open "$work/handles" "$work/seen"
+    same_text "a renamed snapshot keeps its file handles" "$work/expected" "$work/out"
+    holds "and its inode numbers" [ "$(stat -c %i "$work/seen/moved/keep/c/sized")" = "$inode" ]
+    mv "$store/moved" "$store/named"
+    holds "with its NAME as well" [ "$(stat -c %i "$work/seen/named/keep/c/sized")" = "$inode" ]
+    unmount "a store" "$work/seen"
+  fi
 fi
 
 # ---- the lock ----------------------------------------------------------------------------------------------

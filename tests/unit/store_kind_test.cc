@@ -71,13 +71,19 @@ TEST_F(StoreKind, Names) {
 
 TEST_F(StoreKind, WhatOnlyLooksLikeOne) {
   file(".hidden/manifest.json");
-  EXPECT_EQ(kind(), DirectoryKind::other) << "hidden, and no lock";
+  EXPECT_EQ(kind(), DirectoryKind::store) << "nothing is seen in it";
+  fs::create_directory(directory_.path("it/lost+found"));
+  EXPECT_EQ(kind(), DirectoryKind::store) << "of a new file system";
   file("name/.hidden/manifest.json");
   EXPECT_EQ(kind(), DirectoryKind::other);
   fs::create_directory_symlink("name/.hidden", directory_.path("it/link"));
   EXPECT_EQ(kind(), DirectoryKind::other) << "links are not followed";
-  fs::create_directories(directory_.path("it/latest"));
-  EXPECT_EQ(kind(), DirectoryKind::other);
+  for (const char* name : {"latest", "manifest.json", "old.entries", ".next-slot"}) {
+    fs::create_directories(directory_.path("it/" + std::string(name)));
+    EXPECT_EQ(kind(), DirectoryKind::other) << name;
+  }
+  file("manifest.json/2026-01-01T000000Z/manifest.json");
+  EXPECT_EQ(kind(), DirectoryKind::store) << "a NAME may be called so";
 }
 
 /// One that can be told is enough; otherwise what could not be read may have told.
@@ -95,6 +101,15 @@ TEST_F(StoreKind, WhatCannotBeReadIsAnErrorOnlyWhereNothingTells) {
   }
   file("b/2026-01-01T000000Z/manifest.json");
   EXPECT_EQ(kind(), DirectoryKind::store);
+}
+
+TEST_F(StoreKind, WhatIsClosedToTheUserDoesNotCount) {
+  file("a/file");
+  file("b/file");
+  instead::fstatat = [](int d, const char* p, struct stat* s, int f) {
+    return std::string(p).starts_with("file/") ? test::fail_with(EACCES) : real::fstatat(d, p, s, f);
+  };
+  EXPECT_EQ(kind(), DirectoryKind::other);
 }
 
 TEST(StoreKindText, SaysWhatItIs) {

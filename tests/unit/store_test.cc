@@ -77,10 +77,11 @@ TEST_F(StoreTest, SlotsAreNotGivenAgain) {
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(slots.insert(StoreName(store(), "other").take_slot()).second);
 }
 
-void write_manifest(const std::string& path, std::uint32_t slot) {
+void write_manifest(const std::string& path, std::uint32_t slot, std::int64_t start_seconds = 0) {
   std::filesystem::create_directories(path);
   Manifest manifest;
   manifest.slot = slot;
+  manifest.start.seconds = start_seconds;
   manifest.host = "host";
   manifest.root = "/root";
   manifest.parts = {{0, 1}};
@@ -121,13 +122,13 @@ TEST_F(StoreTest, TimesDoNotCollide) {
 
 TEST_F(StoreTest, LatestNeverMovesBack) {
   StoreName name(store(), "name");
-  for (const char* time : {"2026-01-01T000000Z", "2026-01-02T000000Z"})
-    std::filesystem::create_directory(store() + "/name/" + time);
+  write_manifest(store() + "/name/2026-01-01T000000Z", 0, 1);
+  write_manifest(store() + "/name/2026-01-02T000000Z", 1, 2);
   name.update_latest("2026-01-02T000000Z");
   EXPECT_EQ(latest(), "2026-01-02T000000Z");
   name.update_latest("2026-01-01T000000Z");
   EXPECT_EQ(latest(), "2026-01-02T000000Z");
-  std::filesystem::remove(store() + "/name/2026-01-02T000000Z");
+  std::filesystem::remove_all(store() + "/name/2026-01-02T000000Z");
   name.update_latest("2026-01-01T000000Z");
   EXPECT_EQ(latest(), "2026-01-01T000000Z") << "unless it points to nothing";
 }
