@@ -21,7 +21,7 @@ namespace pwalk::walk {
 class LookAhead {
  public:
   static constexpr std::uint32_t block_names = 2048;            // looked at together
-  static constexpr std::uint32_t blocks_max = 48;               // 27 MB
+  static constexpr std::uint32_t blocks_max = 96;               // 32 MB
   static constexpr std::uint32_t names_from = 2 * block_names;  // a smaller directory is shared out anyway
 
   explicit LookAhead(Queues& queues) noexcept : queues_(queues) {}
@@ -47,9 +47,9 @@ class LookAhead {
 
  private:
   struct Block {
-    Block(int descriptor, std::span<const Listed64> listed, struct statx* found);
+    Block(int descriptor, std::span<const Listed64> listed, PackedStat* found);
     std::vector<Listed64> names;  // of its own: the listing grows, and is sorted, meanwhile
-    struct statx* stats;
+    PackedStat* stats;
     std::vector<int> errors;
     SharedStats shared;
   };

@@ -10,12 +10,13 @@
 #include <cstdint>
 
 #include "walk/listing.h"
+#include "walk/packed_stat.h"
 
 namespace pwalk::walk {
 
 class LookAhead;
 
-/// Names to look at, and where what is found goes: to the position of the name.
+/// Names to look at, and where what is found goes: to the position of the name, in one of the two forms.
 struct StatWork {
   int descriptor = -1;
   const Listed64* names = nullptr;
@@ -23,6 +24,7 @@ struct StatWork {
   int* errors = nullptr;
   std::uint32_t count = 0;
   const LookAhead* known = nullptr;  // what was found before, if anything was
+  PackedStat* packed = nullptr;      // instead of stats
 };
 
 class SharedStats {

@@ -162,8 +162,9 @@ class Worker {
   Sink& sink_;
   Counters& counters_;
   Seat seat_;
-  struct statx answer_ {};  // of a call that is watched
-  char kept_[PATH_MAX];     // the name that it is given
+  struct statx answer_ {};     // of a call that is watched
+  struct statx looked_at_ {};  // to be packed
+  char kept_[PATH_MAX];        // the name that it is given
 
   Task in_hand_;             // the next task, if the directory just read had subdirectories
   bool cut_short_ = false;   // of the directory in hand not all names were looked at: the walk is ending

@@ -66,11 +66,14 @@ void Worker::stat_portion(const StatWork& work, std::uint32_t begin, std::uint32
       __builtin_prefetch(work.names[at + prefetched].dirent->d_name);
       if (work.known != nullptr) work.known->prefetch(work.names[at + prefetched].order);
     }
-    if (work.known != nullptr && work.known->found(work.names[at].order, work.stats[at], work.errors[at]))
+    if (work.known != nullptr && work.known->found(work.names[at].order, work.stats[at], work.errors[at])) {
       ++known;
-    else
-      work.errors[at] =
-          look_at(work.descriptor, work.names[at].dirent->d_name, work.stats[at], shared_.options.stat_sync);
+      continue;
+    }
+    struct statx& stat = work.packed != nullptr ? looked_at_ : work.stats[at];
+    work.errors[at] =
+        look_at(work.descriptor, work.names[at].dirent->d_name, stat, shared_.options.stat_sync);
+    if (work.packed != nullptr && work.errors[at] == 0) pack(stat, work.packed[at]);
   }
   Counters::add(counters_.entries, at - begin - known);
   std::fill(work.errors + at, work.errors + end, ECANCELED);

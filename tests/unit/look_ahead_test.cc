@@ -46,7 +46,7 @@ class Helper {
  private:
   void look_at(const StatWork& work, std::uint32_t at) {
     std::uint32_t order = work.names[at].order;
-    work.stats[at].stx_ino = order;
+    work.packed[at].inode = order;
     work.errors[at] = order % 10 == 0 ? ENOENT : 0;
     looked.fetch_add(1);
   }
