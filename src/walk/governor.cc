@@ -12,7 +12,11 @@ namespace {
 constexpr unsigned without_proof = 32;
 constexpr double measured_seconds = 0.2;  // before and during a trial
 constexpr double window_seconds = 1;  // older rates say nothing of the part of the tree that is walked now
-constexpr double saturated_seconds = 0.1;  // of busy processors, after which workers are taken back
+// Seconds of busy processors, after which workers are taken back: twice as many each time that they were soon
+// wanted again, since the processors then have moments without work that more workers fill.
+constexpr double patience_first = 0.1;
+constexpr double patience_max = 3;
+constexpr double soon = 2;
 constexpr double spare_processors = 0.75;  // of their time: above, nobody is added
 constexpr double pays_more = 1.15;         // twice the workers: rate at least so much higher
 constexpr double pays_fewer = 0.95;        // half of them: rate not lower than this
@@ -26,6 +30,7 @@ Governor::Governor(unsigned processors, unsigned workers_max) noexcept
     : processors_(std::max(1u, std::min(processors, workers_max))),
       workers_max_(std::max(1u, workers_max)),
       workers_(processors_),
+      patience_(patience_first),
       fewer_not_before_(fewer_pause_first),
       more_pause_(more_pause_first),
       fewer_pause_(fewer_pause_first) {}
@@ -77,8 +82,9 @@ unsigned Governor::judge(const WorkSample& sample) noexcept {
 
   bool busy_processors = sample.processor_seconds >= 0.9 * processors_ * sample.seconds;
   saturated_ = busy_processors ? saturated_ + sample.seconds : 0;
-  if (workers_ > processors_ && saturated_ >= saturated_seconds) {
+  if (workers_ > processors_ && saturated_ >= patience_) {
     trial_ = Trial::none;
+    taken_back_ = now_;
     change(std::max(processors_, workers_ / 2));
     return workers_;
   }
@@ -88,7 +94,12 @@ unsigned Governor::judge(const WorkSample& sample) noexcept {
   }
   if (mostly_waiting(sample) && workers_ < workers_max_) {
     if (workers_ < without_proof) {
-      if (now_ >= more_not_before_) change(std::min({2 * workers_, without_proof, workers_max_}));
+      if (now_ >= more_not_before_) {
+        if (taken_back_ >= 0)
+          patience_ = now_ - taken_back_ < soon ? std::min(2 * patience_, patience_max) : patience_first;
+        taken_back_ = -1;
+        change(std::min({2 * workers_, without_proof, workers_max_}));
+      }
       return workers_;
     }
     if (seconds_ >= measured_seconds && now_ >= more_not_before_) {

@@ -92,6 +92,33 @@ TEST(Governor, TakesBackWhenTheProcessorsBecomeBusy) {
   EXPECT_EQ(governor.workers(), 32u) << "and adds them again";
 }
 
+/// A disk's cold directories: the processors are busy for a moment, and then they wait again.
+TEST(Governor, TakesBackLaterWhereTheyWereSoonWantedAgain) {
+  Governor governor(2, 32);
+  auto wait = [&](int samples) {
+    for (int i = 0; i < samples; ++i) governor.judge(waiting(governor.workers(), 1000, 1000));
+  };
+  auto busy_until_fewer = [&] {
+    for (int samples = 1; samples < 1000; ++samples)
+      if (governor.judge(running(2)) < 32) return samples;
+    return 1000;
+  };
+  wait(10);
+  ASSERT_EQ(governor.workers(), 32u);
+  std::vector<int> patience;
+  for (int times = 0; times < 5; ++times) {
+    patience.push_back(busy_until_fewer());
+    wait(60);
+    ASSERT_EQ(governor.workers(), 32u);
+  }
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_NEAR(patience[i], 2 * patience[i - 1], 2) << i;
+  // After long enough without them it is as at first.
+  while (governor.workers() > 2) governor.judge(running(2));
+  for (int i = 0; i < 250; ++i) governor.judge(running(2));
+  wait(10);
+  EXPECT_NEAR(busy_until_fewer(), patience[0], 1);
+}
+
 TEST(Governor, FindsOutThatFewerDoAsWell) {
   Governor governor(2, 32);
   for (int i = 0; i < 3000; ++i) governor.judge(waiting(governor.workers(), 1000, 8));
