@@ -122,7 +122,7 @@ std::vector<std::string> names_of(const CommandLine& line) {
 /// Throws std::system_error where `path` is no store: an empty list would say that one is.
 void require_store(const std::string& path) {
   snapshot::DirectoryKind kind = snapshot::kind_of(open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY).get());
-  if (kind == snapshot::DirectoryKind::store) return;
+  if (kind == snapshot::DirectoryKind::store || kind == snapshot::DirectoryKind::locked) return;
   throw_errno(EINVAL,
               quoted(path) + " " + text_of(kind) +
                   (kind == snapshot::DirectoryKind::other ? "" : ": -S takes the store that it is in"));
@@ -211,8 +211,8 @@ void take(snapshot::Removal& removal, const std::string& name, Verdict& verdict)
 /// cannot be removed is told and does not keep the others.
 std::vector<Verdict> remove_from(const CommandLine& line, const std::string& name, const Judge& judge,
                                  int& status) {
-  // A directory that holds no snapshots may be anybody's: nothing is written there, not even a lock.
-  if (line.dry_run || !snapshot::has_snapshots(line.store, name)) {
+  // A directory that no scan has used may be anybody's: nothing is written there, not even a lock.
+  if (line.dry_run || !snapshot::is_in_store(line.store, name)) {
     std::vector<StoredSnapshot> stored = snapshot::stored_snapshots(line.store, name);
     std::vector<Verdict> verdicts = judge(stored);
     for (Verdict& verdict : verdicts)

@@ -106,6 +106,7 @@ Source::Source(const std::string& path, Log& log)
       show_only(Snapshot::open(directory_.get(), "."));
       return;
     case DirectoryKind::name:
+    case DirectoryKind::locked:
       kind_ = SourceKind::name;
       return;
     case DirectoryKind::store:
@@ -374,9 +375,14 @@ void Source::drop_removed() {
 
 /// A snapshot that was renamed keeps its slot, and so its node ids, where it is found before it is missed.
 void Source::free_slot_of_removed(std::uint32_t slot, const StorePlace& place) {
-  std::optional<StorePlace> holder = open_.closed_place(slot);
-  if (SnapshotRef known = open_.by_slot(slot)) holder = known->place;
-  if (holder && *holder != place) drop_if_removed(*holder);
+  try {
+    SnapshotRef known = open_.by_slot(slot);
+    if (known && known->place != place) still_has(known);
+  } catch (const std::system_error& error) {
+    log_.once(error.what());
+  }
+  std::optional<StorePlace> closed = open_.closed_place(slot);
+  if (closed && *closed != place) drop_if_removed(*closed);
 }
 
 struct stat Source::own_stat() const {

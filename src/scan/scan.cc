@@ -298,14 +298,17 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
   partial.publish(destination.name);
   result.snapshot_path.swap(path);  // from here on nothing may fail: it is published
   if (!destination.store_name) return;
-  try {
-    if (request.mode) destination.store_name->open_to(*request.mode);
-    // What follows `latest` wants all of the tree.
-    if (!result.incomplete) destination.store_name->update_latest(destination.name);
-  } catch (const std::exception&) {
-    // The snapshot is whole and has its name: hours of work are not thrown away for a link or a mode.
-    result.store_refused = std::current_exception();
-  }
+  // The snapshot is whole and has its name: hours of work are not thrown away for a link or a mode.
+  auto try_to = [&result](auto follow) {
+    try {
+      follow();
+    } catch (const std::exception&) {
+      result.store_refused = std::current_exception();
+    }
+  };
+  // What follows `latest` wants all of the tree.
+  if (!result.incomplete) try_to([&] { destination.store_name->update_latest(destination.name); });
+  if (request.mode) try_to([&] { destination.store_name->open_to(*request.mode); });
 }
 
 }  // namespace

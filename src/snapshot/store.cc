@@ -245,15 +245,16 @@ std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, cons
   return snapshots;
 }
 
-bool has_snapshots(const std::string& store_path, const std::string& name) {
+bool is_in_store(const std::string& store_path, const std::string& name) {
   Fd store = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
   Fd directory = open_at(store.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  auto may_have = [&](const std::string& path) {
+    return ::faccessat(directory.get(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0 || !is_absence(errno);
+  };
   std::vector<std::string> times = times_in(directory.get());
-  return std::any_of(times.begin(), times.end(), [&](const std::string& time) {
-    std::string manifest = time + "/" + format::manifest_name;
-    return ::faccessat(directory.get(), manifest.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-           !is_absence(errno);
-  });
+  return may_have(lock_name) || std::any_of(times.begin(), times.end(), [&](const std::string& time) {
+           return may_have(time + "/" + format::manifest_name);
+         });
 }
 
 StoreName::StoreName(const std::string& store_path, const std::string& name, Missing missing)

@@ -36,8 +36,9 @@ struct StoredSnapshot {
 /// there is no such NAME.
 std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, const std::string& name);
 
-/// Whether NAME may hold a snapshot; otherwise it may be any directory. std::system_error where it is none.
-bool has_snapshots(const std::string& store_path, const std::string& name);
+/// Whether NAME has the lock of one, or may hold a snapshot; otherwise it may be any directory.
+/// std::system_error where it is none.
+bool is_in_store(const std::string& store_path, const std::string& name);
 
 /// One NAME of a store, locked for one scan or one removal.
 class StoreName {

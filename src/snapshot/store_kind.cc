@@ -85,7 +85,7 @@ DirectoryKind kind_of(int directory) {
   std::vector<std::string> names = list_directory(directory);
   std::erase(names, "lost+found");  // which a new file system has
   if (std::all_of(names.begin(), names.end(), is_hidden))
-    return type_of(directory, lock_name) ? DirectoryKind::name : DirectoryKind::store;
+    return type_of(directory, lock_name) ? DirectoryKind::locked : DirectoryKind::store;
   auto is_entries_file = [&](const std::string& name) {
     return name.ends_with(".entries") && type_of(directory, name) == S_IFREG;
   };
@@ -107,6 +107,7 @@ std::string text_of(DirectoryKind kind) {
       return "is a partial snapshot: its scan did not end";
     case DirectoryKind::name:
       return "is one NAME of a store";
+    case DirectoryKind::locked:
     case DirectoryKind::store:
       return "is a store";
     case DirectoryKind::other:

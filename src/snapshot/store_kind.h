@@ -9,7 +9,8 @@ namespace pwalk::snapshot {
 enum class DirectoryKind {
   snapshot,
   partial,  // a snapshot that is being written, or whose scan was killed
-  name,     // the snapshots of one NAME, also where all of them were removed
+  name,     // the snapshots of one NAME
+  locked,   // nothing is seen but there is a lock: a NAME without snapshots, or a store before its first
   store,    // also one without a snapshot so far: a directory in which nothing is seen may become one
   other
 };

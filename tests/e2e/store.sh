@@ -208,6 +208,25 @@ if is_root && have setpriv; then
   expect "nor from a list" 0
 fi
 
+mkdir "$work/locked" && touch "$work/locked/.lock"
+run "$scan_program" -q -S "$work/locked" -n first "$tree"
+expect "a store that has nothing but a lock so far" 0
+if is_root && have setpriv; then
+  mkdir -m 0777 "$work/shared" && mkdir -m 0777 "$work/shared/first" && chown 65533 "$work/shared/first"
+  run "${nobody[@]}" "$scan_program" -q -S "$work/shared" -n first --mode 0755 "$tree"
+  expect "a NAME that is open already needs no other mode" 0
+  chgrp 65534 "$work/shared/first" && chmod 0770 "$work/shared/first"
+  before=$(readlink "$work/shared/first/latest")
+  run "${nobody[@]}" "$scan_program" -q -S "$work/shared" -n first --mode 0755 "$tree"
+  expect "a mode that may not be given is told" 1 "not all is well" "cannot change the mode"
+  holds "and latest moves all the same" [ "$(readlink "$work/shared/first/latest")" != "$before" ]
+fi
+new_snapshot freed 2026-03-01T000000Z
+mkdir "$store/freed/.pwalk-partial-00000000-0000-4000-8000-000000000000" && rm -r "$store/freed/2026-03-01T000000Z"
+run "$store_program" prune --keep-last 1 -S "$store" freed
+expect "prune of a NAME without snapshots" 0
+holds "clears up what is left there" [ "$(ls -A "$store/freed")" = .lock ]
+
 # ---- one that cannot be removed -----------------------------------------------------------------------------------
 if in_namespace; then
   for time in 2026-03-01T000000Z 2026-03-02T000000Z 2026-03-03T000000Z 2026-03-04T000000Z; do new_snapshot held "$time"; done

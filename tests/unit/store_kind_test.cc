@@ -60,9 +60,9 @@ TEST_F(StoreKind, Names) {
   EXPECT_EQ(kind(), DirectoryKind::name);
   fs::remove_all(directory_.path("it/2026-01-01T000000Z"));
   file(".lock");
-  EXPECT_EQ(kind(), DirectoryKind::name) << "without a snapshot any more";
+  EXPECT_EQ(kind(), DirectoryKind::locked) << "without a snapshot any more";
   fs::create_directory(directory_.path("it/.pwalk-partial-1"));
-  EXPECT_EQ(kind(), DirectoryKind::name) << "with its first one to come";
+  EXPECT_EQ(kind(), DirectoryKind::locked) << "with its first one to come";
   file("other");
   EXPECT_EQ(kind(), DirectoryKind::other);
   fs::create_symlink("gone", directory_.path("it/latest"));
