@@ -297,6 +297,13 @@ if can_mount; then
     run "$PWALK_SUPPORT/handles" open "$work/handles" "$work/seen"
     same_text "a renamed snapshot keeps its file handles" "$work/expected" "$work/out"
     holds "and its inode numbers" [ "$(stat -c %i "$work/seen/moved/keep/c/sized")" = "$inode" ]
+    other=$(stat -c %i "$work/seen/moved/2026-03-02T000000Z/c/sized")
+    mv "$store/moved/2026-03-02T000000Z" "$store/moved/aside" && mv "$store/moved/keep" "$store/moved/2026-03-02T000000Z"
+    mv "$store/moved/aside" "$store/moved/keep"
+    # shellcheck disable=SC2317 # called by wait_for
+    swapped() { [ "$(stat -c %i "$work/seen/moved/keep/c/sized" "$work/seen/moved/2026-03-02T000000Z/c/sized")" = "$(printf '%s\n%s' "$other" "$inode")" ]; }
+    holds "two that swap their names keep theirs" wait_for 8 swapped
+    mv "$store/moved/keep" "$store/moved/2026-03-03T000000Z" && mv "$store/moved/2026-03-02T000000Z" "$store/moved/keep"
     mv "$store/moved" "$store/named"
     holds "with its NAME as well" [ "$(stat -c %i "$work/seen/named/keep/c/sized")" = "$inode" ]
     unmount "a store" "$work/seen"
