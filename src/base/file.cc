@@ -117,7 +117,12 @@ void write_file_durably(int directory, const std::string& path, const std::strin
 
 void remove_tree(int directory, const std::string& path, int levels) {
   if (::unlinkat(directory, path.c_str(), 0) == 0 || errno == ENOENT) return;
-  if (errno != EISDIR && errno != EPERM) throw_errno("cannot remove '" + printable(path) + "'");
+  struct stat status;
+  // Not every system says EISDIR, and an immutable file is EPERM too.
+  if (int error = errno;
+      (error != EISDIR && error != EPERM) ||
+      (::fstatat(directory, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(status.st_mode)))
+    throw_errno(error, "cannot remove '" + printable(path) + "'");
   if (levels == 0) throw_errno(ELOOP, "cannot remove '" + printable(path) + "'");
   Fd inside = open_at(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   for (const std::string& name : list_directory(inside.get())) remove_tree(inside.get(), name, levels - 1);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/large_memory.h"
 #include "walk/listing.h"
 #include "walk/look_ahead.h"
 #include "walk/node.h"

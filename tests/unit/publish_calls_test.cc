@@ -792,6 +792,14 @@ TEST_F(MarkCalls, AManifestThatMayNotBeWrittenIsLockedAllTheSame) {
   }
 }
 
+/// An immutable file, which is no directory to be looked into.
+TEST_F(MarkCalls, AFileThatCannotBeRemovedSaysWhy) {
+  directory_.write_file("kept", "");
+  Fd parent = open_at(AT_FDCWD, directory_.path(), O_RDONLY | O_DIRECTORY);
+  instead::unlinkat = [](int, const char*, int) { return fail_with(EPERM); };
+  EXPECT_EQ(error_of([&] { remove_tree(parent.get(), "kept"); }), EPERM);
+}
+
 TEST_F(MarkCalls, ARemovalThatIsRefusedIsAnError) {
   StoreName name(store(), "name");
   Removal removal(name);
