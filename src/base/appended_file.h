@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace pwalk {
 
@@ -36,6 +37,15 @@ class AppendedFile {
     return part;
   }
   bool full() const noexcept { return used_ == capacity_ && used_ > 0; }
+  /// Appends `text` and a zero, if the buffer is not full with them; false, and nothing appended, if it is.
+  bool append_text(std::string_view text) noexcept {
+    if (text.size() + 1 >= capacity_ - used_) return false;
+    unsigned char* at = buffer_.get() + used_;
+    std::memcpy(at, text.data(), text.size());
+    at[text.size()] = '\0';
+    used_ += text.size() + 1;
+    return true;
+  }
   /// What is in the buffer: the last buffered_bytes() of the file.
   const unsigned char* buffered() const noexcept { return buffer_.get(); }
   std::uint64_t buffered_bytes() const noexcept { return used_; }

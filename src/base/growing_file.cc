@@ -81,6 +81,7 @@ GrowingFile::GrowingFile(int directory, std::string name, std::uint64_t start_of
       name_(std::move(name)),
       start_offset_(start_offset),
       first_window_bytes_(first_window_bytes),
+      reciprocal_(~std::uint64_t{0} / first_window_bytes + 1),
       allocate_(space == Space::ahead) {}
 
 GrowingFile::~GrowingFile() = default;

@@ -59,10 +59,12 @@ class GrowingFile {
 
  private:
   struct Region;
+  __extension__ using Wide = unsigned __int128;
   static constexpr std::uint64_t doublings = 10;
 
   std::uint64_t window_of(std::uint64_t offset, std::uint64_t& start) const noexcept {
-    std::uint64_t units = offset / first_window_bytes_ + 1;
+    // offset / first_window_bytes_, for each record that is looked at: a division showed in the profile.
+    auto units = static_cast<std::uint64_t>(static_cast<Wide>(offset) * reciprocal_ >> 64) + 1;
     if (units < (std::uint64_t{2} << doublings)) {
       auto window = static_cast<std::uint64_t>(63 - __builtin_clzll(units));
       start = ((std::uint64_t{1} << window) - 1) * first_window_bytes_;
@@ -88,6 +90,8 @@ class GrowingFile {
   std::string name_;
   std::uint64_t start_offset_;
   std::uint64_t first_window_bytes_;
+  std::uint64_t
+      reciprocal_;  // 2^64 / first_window_bytes_, rounded up: exact below 2^64 / first_window_bytes_
   bool created_ = false;
   bool allocate_;  // false: the file system has no fallocate, windows are memory
   std::uint64_t grown_ = 0;

@@ -238,7 +238,8 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
     sink_pointers.push_back(sinks.back().get());
   }
   std::string target;
-  pens[0]->add_root(entry_input(root_child(root, target), sinks[0]->device_index(root.stat)));
+  walk::Child child = root_child(root, target);
+  pens[0]->add_root(child, entry_notes(child, sinks[0]->device_index(root.stat)));
   if (!root.is_directory()) return !stop.load();
   walk::Options options;
   options.workers = request.threads;

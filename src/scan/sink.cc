@@ -88,33 +88,22 @@ snapshot::Place place_of(walk::Token token) noexcept {
   return {static_cast<std::uint32_t>(token >> 32), static_cast<std::uint32_t>(token)};
 }
 
-snapshot::EntryInput entry_input(const walk::Child& child, std::uint32_t device_index) noexcept {
-  snapshot::EntryInput input;
-  input.name = child.name;
-  input.dirent_inode = child.dirent_inode;
-  input.dirent_type = child.dirent_type;
-  input.stat = child.stat;
-  input.stat_error = child.stat_error;
-  input.device_index = device_index;
-  input.target = child.target;
-  input.target_error = child.target_error;
-  input.unread_state = state_of(child.not_entered);
-  input.directory_flags = child.mount_point ? format::directory_mount_point : 0;
-  return input;
+snapshot::EntryNotes entry_notes(const walk::Child& child, std::uint32_t device_index) noexcept {
+  return {device_index, state_of(child.not_entered),
+          child.mount_point ? format::directory_mount_point : std::uint16_t{0}};
 }
 
 SnapshotSink::SnapshotSink(snapshot::SnapshotWriter& writer, snapshot::WorkerWriter& worker,
                            walk::MountTable& mounts)
     : writer_(writer), worker_(worker), mounts_(mounts) {}
 
-std::uint32_t SnapshotSink::device_index(const struct statx& stat) {
-  std::uint64_t device = std::uint64_t{stat.stx_dev_major} << 32 | stat.stx_dev_minor;
-  if (device == last_device_) return last_index_;
+std::uint32_t SnapshotSink::find_device(std::uint64_t device) {
   auto known = devices_.find(device);
   if (known == devices_.end()) {
-    std::string type = mounts_.type_of_device(stat.stx_dev_major, stat.stx_dev_minor);
-    known =
-        devices_.emplace(device, writer_.device_index(stat.stx_dev_major, stat.stx_dev_minor, type)).first;
+    auto major = static_cast<std::uint32_t>(device >> 32);
+    auto minor = static_cast<std::uint32_t>(device);
+    std::uint32_t index = writer_.device_index(major, minor, mounts_.type_of_device(major, minor));
+    known = devices_.emplace(device, index).first;
   }
   last_device_ = device;
   last_index_ = known->second;
@@ -127,9 +116,9 @@ bool SnapshotSink::begin(walk::Token directory, std::uint64_t entries, std::uint
 }
 
 bool SnapshotSink::add(const walk::Child& child, walk::Token& token) {
-  snapshot::EntryInput input = entry_input(child, child.stat != nullptr ? device_index(*child.stat) : 0);
-  if (!worker_.has_room(input)) return false;
-  snapshot::Place place = worker_.add(input);
+  if (!worker_.has_room(child)) return false;
+  snapshot::Place place =
+      worker_.add(child, entry_notes(child, child.stat != nullptr ? device_index(*child.stat) : 0));
   if (child.is_directory) token = token_of(place);
   return true;
 }

@@ -14,8 +14,8 @@ namespace pwalk::scan {
 walk::Token token_of(snapshot::Place place) noexcept;
 snapshot::Place place_of(walk::Token token) noexcept;
 
-/// The writer's input for one child; `device_index` is that of its stat.
-snapshot::EntryInput entry_input(const walk::Child& child, std::uint32_t device_index) noexcept;
+/// What the writer is told of one child besides what was found; `device_index` is that of its stat.
+snapshot::EntryNotes entry_notes(const walk::Child& child, std::uint32_t device_index) noexcept;
 
 class SnapshotSink : public walk::Sink {
  public:
@@ -31,9 +31,14 @@ class SnapshotSink : public walk::Sink {
   void duplicate() override { worker_.count_duplicate(); }
   void excluded() override { worker_.count_excluded(); }
 
-  std::uint32_t device_index(const struct statx& stat);
+  std::uint32_t device_index(const struct statx& stat) {
+    std::uint64_t device = std::uint64_t{stat.stx_dev_major} << 32 | stat.stx_dev_minor;
+    return device == last_device_ ? last_index_ : find_device(device);
+  }
 
  private:
+  std::uint32_t find_device(std::uint64_t device);
+
   snapshot::SnapshotWriter& writer_;
   snapshot::WorkerWriter& worker_;
   walk::MountTable& mounts_;

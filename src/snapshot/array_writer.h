@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/appended_file.h"
@@ -48,6 +49,16 @@ class ArrayWriter {
       from += taken;
       length -= taken;
     }
+  }
+  /// Appends a text and a zero, to names.
+  void append_text(std::string_view text) {
+    if (appended_->append_text(text)) {
+      bytes_ += text.size() + 1;
+      records_ += text.size() + 1;
+      return;
+    }
+    append_bytes(text.data(), text.size());
+    append_bytes("", 1);
   }
 
   /// Throws where something that was written in place is lost already.

@@ -22,8 +22,6 @@ namespace {
 EntryFacts facts_of(const Entry& entry) noexcept {
   EntryFacts facts;
   facts.has_stat = entry.has_stat();
-  facts.name = entry.name;
-  facts.target = entry.target;
   facts.mode = entry.mode;
   facts.uid = entry.uid;
   facts.gid = entry.gid;
@@ -164,7 +162,7 @@ void DirectoryPass::check_child(const Entry& child, std::uint32_t position) {
 
 void DirectoryPass::take_child(const Entry& child) {
   EntryFacts facts = facts_of(child);
-  block_.add(facts);
+  block_.add(child.name, child.target, facts);
   if (child.is_directory()) {
     take_subdirectory(child);
     return;

@@ -9,8 +9,6 @@ namespace pwalk::snapshot {
 
 namespace {
 
-constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
-
 /// Appends plain values to a buffer whose room was made before.
 class Appender {
  public:
@@ -49,12 +47,12 @@ Hash128 BlockHasher::finish() noexcept {
   return stream_.finish();
 }
 
-void BlockHasher::add(const EntryFacts& child) {
+void BlockHasher::add(std::string_view name, std::string_view target, const EntryFacts& child) {
   if (length_ >= stream_from) stream();
-  std::size_t room = length_ + fixed_bytes + child.name.size() + child.target.size();
+  std::size_t room = length_ + fixed_bytes + name.size() + target.size();
   if (bytes_.size() < room) bytes_.resize(room + room / 2);
   Appender out(bytes_.data() + length_);
-  out.bytes(child.name);
+  out.bytes(name);
   out.value(static_cast<std::uint32_t>(child.mode));
   out.value(child.uid);
   out.value(child.gid);
@@ -68,7 +66,7 @@ void BlockHasher::add(const EntryFacts& child) {
     out.value(child.nlink);
     out.value(child.apparent_bytes);
     out.value(child.blocks);
-    out.bytes(child.target);
+    out.bytes(target);
   }
   length_ = static_cast<std::size_t>(out.at() - bytes_.data());
 }
@@ -184,14 +182,6 @@ Timestamp from_nanoseconds(std::int64_t nanoseconds) noexcept {
     seconds -= 1;
   }
   return {seconds, static_cast<std::uint32_t>(rest)};
-}
-
-bool to_nanoseconds(Timestamp time, std::int64_t& nanoseconds) noexcept {
-  std::int64_t whole = 0;
-  if (__builtin_mul_overflow(time.seconds, nanoseconds_per_second, &whole) ||
-      __builtin_add_overflow(whole, static_cast<std::int64_t>(time.nanoseconds), &nanoseconds))
-    return false;
-  return nanoseconds != format::time_absent;
 }
 
 }  // namespace pwalk::snapshot

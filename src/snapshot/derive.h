@@ -13,12 +13,10 @@
 
 namespace pwalk::snapshot {
 
-/// What the fingerprint and the totals need to know of one entry. Without a stat everything but name, target,
-/// type bits and inode is zero, and its times do not count among the newest.
+/// What the fingerprint and the totals need to know of one entry, besides its name. Without a stat everything
+/// but type bits and inode is zero, and its times do not count among the newest.
 struct EntryFacts {
   bool has_stat = true;
-  std::string_view name;
-  std::string_view target;
   std::uint16_t mode = 0;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
@@ -41,7 +39,7 @@ class BlockHasher {
     length_ = 0;
     streamed_ = false;
   }
-  void add(const EntryFacts& child);
+  void add(std::string_view name, std::string_view target, const EntryFacts& child);
   Hash128 finish() noexcept;
 
  private:
@@ -89,8 +87,16 @@ class FingerprintHasher {
   std::vector<unsigned char> bytes_;
 };
 
+inline constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
+
 /// An i64 count of nanoseconds as seconds and nanoseconds, and back (nothing where it does not fit).
 Timestamp from_nanoseconds(std::int64_t nanoseconds) noexcept;
-bool to_nanoseconds(Timestamp time, std::int64_t& nanoseconds) noexcept;
+inline bool to_nanoseconds(Timestamp time, std::int64_t& nanoseconds) noexcept {
+  std::int64_t whole = 0;
+  if (__builtin_mul_overflow(time.seconds, nanoseconds_per_second, &whole) ||
+      __builtin_add_overflow(whole, static_cast<std::int64_t>(time.nanoseconds), &nanoseconds))
+    return false;
+  return nanoseconds != format::time_absent;
+}
 
 }  // namespace pwalk::snapshot

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "snapshot/shard_writer.h"
 
+#include <algorithm>
 #include <cstring>
-
-#include "base/hash.h"
 
 namespace pwalk::snapshot {
 
@@ -13,12 +12,29 @@ constexpr std::size_t table_slots_min = 1024;
 constexpr std::size_t table_slots_max = std::size_t{1} << 19;
 constexpr std::size_t probes_when_full = 8;
 
-bool same(const format::Attributes& a, const format::Attributes& b) noexcept {
-  return std::memcmp(&a, &b, sizeof a) == 0;
+using Words = std::array<std::uint64_t, sizeof(format::Attributes) / sizeof(std::uint64_t)>;
+
+Words words_of(const format::Attributes& attributes) noexcept {
+  Words words;
+  std::memcpy(words.data(), &attributes, sizeof words);
+  return words;
 }
 
-std::size_t slot_of(const format::Attributes& attributes) noexcept {
-  return static_cast<std::size_t>(hash64(&attributes, sizeof attributes));
+bool same(const format::Attributes& a, const format::Attributes& b) noexcept {
+  Words left = words_of(a);
+  Words right = words_of(b);
+  return ((left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2]) | (left[3] ^ right[3])) == 0;
+}
+
+/// For the table alone. The multipliers are the odd ones next to 2^64 / golden ratio and to 2^64 times the
+/// fractional parts of the square roots of 2, 3 and 5; of each product the high half depends on all bits.
+std::uint64_t hash_of(const format::Attributes& attributes) noexcept {
+  Words words = words_of(attributes);
+  std::uint64_t sum = words[0] * 0x9e3779b97f4a7c15 + words[1] * 0x6a09e667f3bcc909 +
+                      words[2] * 0xbb67ae8584caa73b + words[3] * 0x3c6ef372fe94f82b;
+  sum ^= sum >> 32;
+  sum *= 0x9e3779b97f4a7c15;
+  return sum ^ sum >> 32;
 }
 
 }  // namespace
@@ -29,7 +45,7 @@ ShardWriter::ShardWriter(int directory, std::uint32_t number) : number_(number),
 }
 
 std::uint32_t ShardWriter::intern(const format::Attributes& attributes) {
-  return intern(attributes, hash64(&attributes, sizeof attributes));
+  return intern(attributes, hash_of(attributes));
 }
 
 /// Each lookup misses the cache twice, in the table and in the records, once there are many combinations (a
@@ -37,7 +53,7 @@ std::uint32_t ShardWriter::intern(const format::Attributes& attributes) {
 void ShardWriter::write_pending() {
   std::array<std::uint64_t, batch> hashes;
   for (std::uint32_t i = 0; i < pending_; ++i) {
-    hashes[i] = hash64(&pending_attributes_[i], sizeof(format::Attributes));
+    hashes[i] = hash_of(pending_attributes_[i]);
     __builtin_prefetch(&table_[hashes[i] & (table_.size() - 1)]);
   }
   const ArrayWriter& array = *arrays_[format::array_attributes];
@@ -77,18 +93,29 @@ void ShardWriter::enlarge_table() {
   for (std::uint32_t index : old) {
     if (index == 0) continue;
     const auto& attributes = arrays_[format::array_attributes]->at<format::Attributes>(index - 1);
-    std::size_t slot = slot_of(attributes) & (table_.size() - 1);
+    std::size_t slot = hash_of(attributes) & (table_.size() - 1);
     while (table_[slot] != 0) slot = (slot + 1) & (table_.size() - 1);
     table_[slot] = index;
   }
 }
 
-Shard ShardWriter::finish(const Manifest& manifest) {
+void ShardWriter::finish_others(const Manifest& manifest, Shard& shard) {
   write_pending();
-  Shard shard;
   for (std::uint32_t array = 1; array < format::array_kinds; ++array)
-    if (arrays_[array]->records() > 0) shard.files.push_back(arrays_[array]->finish(manifest));
-  return shard;
+    if (array != format::array_directories && arrays_[array]->records() > 0)
+      shard.files.push_back(arrays_[array]->finish(manifest));
+}
+
+void ShardWriter::finish_directories(const Manifest& manifest, Shard& shard) {
+  ArrayWriter& directories = *arrays_[format::array_directories];
+  if (directories.records() == 0) return;
+  for (std::uint64_t index = 0; index < directories.records(); ++index) {
+    auto& record = directories.at<format::Directory>(index);
+    record.reserved[0] = record.reserved[1] = 0;
+  }
+  auto place = std::find_if(shard.files.begin(), shard.files.end(),
+                            [](const ArrayFile& file) { return file.array > format::array_directories; });
+  shard.files.insert(place, directories.finish(manifest));
 }
 
 }  // namespace pwalk::snapshot

@@ -35,10 +35,11 @@ class ShardWriter {
   std::uint32_t entries() const noexcept {
     return static_cast<std::uint32_t>(records(format::array_entries)) + pending_;
   }
-  /// Appends an entry; its attributes' index is filled in.
-  void append_entry(const format::Entry& entry, const format::Attributes& attributes) {
-    pending_entries_[pending_] = entry;
-    pending_attributes_[pending_] = attributes;
+  /// Where the next entry and its attributes are to be put together, and then appended. The entry's index of
+  /// attributes is filled in later.
+  format::Entry& next_entry() noexcept { return pending_entries_[pending_]; }
+  format::Attributes& next_attributes() noexcept { return pending_attributes_[pending_]; }
+  void append_next() {
     if (++pending_ == batch) write_pending();
   }
 
@@ -46,9 +47,10 @@ class ShardWriter {
   /// beyond that an old one may be written once more.
   std::uint32_t intern(const format::Attributes& attributes);
 
-  /// Writes out all arrays that have records, without forcing them to the storage; `first_entry` is filled in
-  /// by the caller.
-  Shard finish(const Manifest& manifest);
+  /// Writes out all arrays that have records, without forcing them to the storage, and describes them in
+  /// `shard`: first all but the directory records, which others may still be changing, then these.
+  void finish_others(const Manifest& manifest, Shard& shard);
+  void finish_directories(const Manifest& manifest, Shard& shard);
 
  private:
   // Entries wait until there are this many: then the memory that interning needs is fetched for all at once.

@@ -26,17 +26,20 @@ DirectoryOwner kept_owner(const format::Directory& record) noexcept {
           static_cast<std::uint32_t>(record.reserved[0])};
 }
 
-void take_facts(const EntryInput& input, EntryFacts& facts) noexcept {
-  facts = EntryFacts{};
-  facts.name = input.name;
-  facts.target = input.target;
-  facts.has_stat = input.stat != nullptr;
-  if (input.stat == nullptr) {
-    facts.mode = input.dirent_type;
-    facts.inode = input.dirent_inode;
+bool is_directory(const FoundEntry& found) noexcept {
+  return S_ISDIR(found.stat != nullptr ? found.stat->stx_mode : found.dirent_type);
+}
+
+void take_facts(const FoundEntry& found, EntryFacts& facts) noexcept {
+  if (found.stat == nullptr) {
+    facts = EntryFacts{};
+    facts.has_stat = false;
+    facts.mode = found.dirent_type;
+    facts.inode = found.dirent_inode;
     return;
   }
-  const struct statx& stat = *input.stat;
+  const struct statx& stat = *found.stat;
+  facts.has_stat = true;
   facts.mode = stat.stx_mode;
   facts.uid = stat.stx_uid;
   facts.gid = stat.stx_gid;
@@ -57,11 +60,13 @@ bool fill_numbers(const struct statx& stat, bool is_directory, format::Entry& en
   auto blocks_high = static_cast<std::uint32_t>(stat.stx_blocks >> 32);
   if (is_directory && blocks_high != 0) return false;
   if (!is_directory) entry.blocks_high_or_directory = blocks_high;
-  entry.btime = format::time_absent;
+  if ((stat.stx_mask & STATX_BTIME) == 0)
+    entry.btime = format::time_absent;
+  else if (!to_nanoseconds(time_of(stat.stx_btime), entry.btime))
+    return false;
   return to_nanoseconds(time_of(stat.stx_atime), entry.atime) &&
          to_nanoseconds(time_of(stat.stx_mtime), entry.mtime) &&
-         to_nanoseconds(time_of(stat.stx_ctime), entry.ctime) &&
-         ((stat.stx_mask & STATX_BTIME) == 0 || to_nanoseconds(time_of(stat.stx_btime), entry.btime));
+         to_nanoseconds(time_of(stat.stx_ctime), entry.ctime);
 }
 
 format::Wide wide_of(const struct statx& stat, std::uint32_t entry) noexcept {
@@ -92,14 +97,14 @@ void WorkerWriter::new_shard() {
   shard_ = &writer_.new_shard();
 }
 
-void WorkerWriter::add_root(const EntryInput& root) {
+void WorkerWriter::add_root(const FoundEntry& root, const EntryNotes& notes) {
   new_shard();
   take_facts(root, facts_);
-  writer_.root_is_directory_ = root.is_directory();
-  std::uint32_t entry = append_entry(root, 0);
-  note_stat(root, {0, 0});
-  if (root.is_directory())
-    allot(root, {0, 0}, 0, entry);
+  writer_.root_is_directory_ = is_directory(root);
+  std::uint32_t entry = append_entry(root, notes.device_index, 0);
+  note_stat(*root.stat, notes.device_index, {0, 0});
+  if (is_directory(root))
+    allot(root, notes, {0, 0}, 0, entry);
   else
     add_entry(writer_.root_totals_, facts_);
   if (root.target_error != 0) {
@@ -128,51 +133,46 @@ bool WorkerWriter::begin(Place directory, std::uint64_t entries, std::uint64_t n
   return true;
 }
 
-bool WorkerWriter::has_room(const EntryInput& child) const noexcept {
+bool WorkerWriter::has_room(const FoundEntry& child) const noexcept {
   return shard_->records(format::array_names) + child.name.size() + child.target.size() + 2 <=
          writer_.limits_.names_bytes;
 }
 
-std::uint32_t WorkerWriter::append_entry(const EntryInput& input, std::uint32_t directory_index) {
-  format::Entry entry = {};
-  format::Attributes attributes = {};
+std::uint32_t WorkerWriter::append_entry(const FoundEntry& found, std::uint32_t device_index,
+                                         std::uint32_t directory_index) {
+  format::Entry& entry = shard_->next_entry();
+  format::Attributes& attributes = shard_->next_attributes();
   auto index = shard_->entries();
-  bool is_directory = input.is_directory();
-  entry.btime = format::time_absent;
-  if (input.stat == nullptr) {
-    entry.inode = input.dirent_inode;
-    attributes.mode = input.dirent_type;
-    attributes.flags = format::flag_no_stat | (input.dirent_type != 0 ? format::flag_dirent_type : 0);
+  bool directory = is_directory(found);
+  if (found.stat == nullptr) {
+    entry = {};
+    entry.btime = format::time_absent;
+    entry.inode = found.dirent_inode;
+    attributes = {};
+    attributes.mode = found.dirent_type;
+    attributes.flags = format::flag_no_stat | (found.dirent_type != 0 ? format::flag_dirent_type : 0);
   } else {
-    const struct statx& stat = *input.stat;
-    attributes.mode = stat.stx_mode;
-    attributes.uid = stat.stx_uid;
-    attributes.gid = stat.stx_gid;
-    attributes.nlink = stat.stx_nlink;
-    attributes.device_index = input.device_index;
-    attributes.blksize = stat.stx_blksize;
-    attributes.rdev = facts_.rdev;
-    if (!fill_numbers(stat, is_directory, entry)) {
+    const struct statx& stat = *found.stat;
+    attributes = {stat.stx_mode,    0,          stat.stx_uid, stat.stx_gid, stat.stx_nlink, device_index,
+                  stat.stx_blksize, facts_.rdev};
+    if (!fill_numbers(stat, directory, entry)) {
       entry = {};
       entry.size = shard_->records(format::array_wide);
       shard_->array(format::array_wide).append(wide_of(stat, index));
       attributes.flags = format::flag_wide;
     }
   }
-  if (is_directory) entry.blocks_high_or_directory = directory_index;
+  if (directory) entry.blocks_high_or_directory = directory_index;
   entry.name = static_cast<std::uint32_t>(shard_->records(format::array_names));
-  shard_->append_entry(entry, attributes);
   ArrayWriter& names = shard_->array(format::array_names);
-  names.append_bytes(input.name.data(), input.name.size());
-  names.append_bytes("", 1);
-  if ((attributes.mode & S_IFMT) == S_IFLNK) {
-    names.append_bytes(input.target.data(), input.target.size());
-    names.append_bytes("", 1);
-  }
+  names.append_text(found.name);
+  if (S_ISLNK(attributes.mode)) names.append_text(found.target);
+  shard_->append_next();
   return index;
 }
 
-Place WorkerWriter::allot(const EntryInput& input, Place parent, std::uint32_t depth, std::uint32_t entry) {
+Place WorkerWriter::allot(const FoundEntry& found, const EntryNotes& notes, Place parent, std::uint32_t depth,
+                          std::uint32_t entry) {
   format::Directory record = {};
   record.parent_shard = parent.shard;
   record.parent_index = parent.index;
@@ -180,14 +180,14 @@ Place WorkerWriter::allot(const EntryInput& input, Place parent, std::uint32_t d
   record.depth = depth;
   record.child_shard = shard_->number();
   record.acl = format::no_acl;
-  record.state = input.unread_state != 0 ? input.unread_state : format::state_not_reached;
-  record.flags = input.directory_flags;
+  record.state = notes.unread_state != 0 ? notes.unread_state : format::state_not_reached;
+  record.flags = notes.directory_flags;
   keep_owner(record, facts_.mode, facts_.uid, facts_.gid);
   Totals totals;
   add_entry(totals, facts_);
-  if (input.stat == nullptr) {
+  if (found.stat == nullptr) {
     record.state = format::state_failed;
-    record.error = static_cast<std::uint16_t>(input.stat_error);
+    record.error = static_cast<std::uint16_t>(found.stat_error);
     totals.errors = 1;
   }
   store_totals(record, totals);
@@ -202,17 +202,17 @@ Place WorkerWriter::allot(const EntryInput& input, Place parent, std::uint32_t d
   return place;
 }
 
-Place WorkerWriter::add(const EntryInput& child) {
+Place WorkerWriter::add(const FoundEntry& child, const EntryNotes& notes) {
   take_facts(child, facts_);
-  block_hasher_.add(facts_);
+  block_hasher_.add(child.name, child.target, facts_);
   auto next_directory = static_cast<std::uint32_t>(shard_->records(format::array_directories));
-  std::uint32_t entry = append_entry(child, next_directory);
+  std::uint32_t entry = append_entry(child, notes.device_index, next_directory);
   Place entry_place{shard_->number(), entry};
   if (child.stat != nullptr)
-    note_stat(child, directory_);
+    note_stat(*child.stat, notes.device_index, directory_);
   else
     note_error(entry_place, format::call_statx, child.stat_error);
-  if (child.is_directory()) return allot(child, directory_, depth_ + 1, entry);
+  if (is_directory(child)) return allot(child, notes, directory_, depth_ + 1, entry);
   add_entry(own_, facts_);
   if (child.stat == nullptr) own_.errors += 1;
   if (child.target_error != 0) {
@@ -222,10 +222,9 @@ Place WorkerWriter::add(const EntryInput& child) {
   return {};
 }
 
-void WorkerWriter::note_stat(const EntryInput& input, Place directory) {
-  const struct statx& stat = *input.stat;
-  if (input.device_index >= inode_ranges_.size()) inode_ranges_.resize(input.device_index + 1);
-  InodeRange& range = inode_ranges_[input.device_index];
+void WorkerWriter::note_stat(const struct statx& stat, std::uint32_t device_index, Place directory) {
+  if (device_index >= inode_ranges_.size()) inode_ranges_.resize(device_index + 1);
+  InodeRange& range = inode_ranges_[device_index];
   range.min = std::min<std::uint64_t>(range.min, stat.stx_ino);
   range.max = std::max<std::uint64_t>(range.max, stat.stx_ino);
 
@@ -235,8 +234,8 @@ void WorkerWriter::note_stat(const EntryInput& input, Place directory) {
   by_gid_.add(stat.stx_gid, apparent_bytes, stat.stx_blocks * 512);
 
   if (stat.stx_nlink > 1 && !is_directory && writer_.root_is_directory_)
-    notes_->add({input.device_index, directory.shard, stat.stx_ino, directory.index, stat.stx_uid,
-                 stat.stx_gid, 0, stat.stx_size, stat.stx_blocks * 512});
+    notes_->add({device_index, directory.shard, stat.stx_ino, directory.index, stat.stx_uid, stat.stx_gid, 0,
+                 stat.stx_size, stat.stx_blocks * 512});
 }
 
 void WorkerWriter::note_error(Place entry, std::uint16_t call, int error) {

@@ -97,14 +97,9 @@ void SnapshotWriter::in_parallel(std::uint32_t count, unsigned threads, Finish f
 
 void SnapshotWriter::finish_shards(Manifest& manifest, unsigned threads, const std::atomic<bool>& stop) {
   std::uint32_t shards = shard_count();
-  manifest.shards.resize(shards);
   in_parallel(shards, threads, [&](std::uint32_t number) {
     end_if(stop);
-    ShardWriter& shard = *shards_[number];
-    auto directories = static_cast<std::uint32_t>(shard.records(format::array_directories));
-    for (std::uint32_t index = 0; index < directories; ++index)
-      shard.directory(index).reserved[0] = shard.directory(index).reserved[1] = 0;
-    manifest.shards[number] = shard.finish(manifest);
+    shards_[number]->finish_directories(manifest, manifest.shards[number]);
   });
   // Only now that write-back of all files has begun is any of them waited for. One thread gives the order.
   std::vector<std::string> files;
@@ -162,10 +157,16 @@ Manifest SnapshotWriter::finish(Manifest manifest, unsigned threads, const std::
   OwnerExcess excess;
   // A record that was lost leads anywhere: to itself, for one.
   for (std::uint32_t number = 0; number < shard_count(); ++number) shards_[number]->require_whole();
-  if (root_is_directory_) {
+  // What hard links add is known now, and is one thread's work in the directory records: another finishes
+  // everything else meanwhile.
+  manifest.shards.resize(shard_count());
+  in_parallel(1 + shard_count(), threads, [&](std::uint32_t number) {
+    end_if(stop);
+    if (number > 0) return shards_[number - 1]->finish_others(manifest, manifest.shards[number - 1]);
+    if (!root_is_directory_) return;
     Records records(*this);
     excess = apply_links(notes_, records, stop);
-  }
+  });
   gather_counts(manifest, excess);
   manifest.totals = root_is_directory_ ? totals_of(record({0, 0})) : root_totals_;
   finish_shards(manifest, threads, stop);

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/found_entry.h"
 #include "base/stop.h"
 #include "snapshot/derive.h"
 #include "snapshot/links.h"
@@ -28,23 +29,14 @@
 
 namespace pwalk::snapshot {
 
-/// One entry as the walk met it.
-struct EntryInput {
-  std::string_view name;
-  std::uint64_t dirent_inode = 0;
-  std::uint16_t dirent_type = 0;       // type bits (S_IFMT) of d_type, 0 if unknown
-  const struct statx* stat = nullptr;  // nullptr: statx failed with stat_error
-  int stat_error = 0;
+/// What the writer is told of an entry besides what the walk found.
+struct EntryNotes {
   std::uint32_t device_index = 0;     // with a stat
-  std::string_view target;            // of a symbolic link
-  int target_error = 0;               // readlinkat failed
   std::uint16_t unread_state = 0;     // directories that will not be read: format::state_…
   std::uint16_t directory_flags = 0;  // format::directory_mount_point
-
-  bool is_directory() const noexcept {
-    return ((stat != nullptr ? stat->stx_mode : dirent_type) & S_IFMT) == S_IFDIR;
-  }
 };
+/// Both in one.
+struct EntryInput : FoundEntry, EntryNotes {};
 
 /// How the listing of a directory ended.
 struct ListingOutcome {
@@ -73,16 +65,18 @@ class WorkerWriter {
 
   /// Writes the root's entry, and its record if it is a directory. Once, by the first worker, before all
   /// else.
-  void add_root(const EntryInput& root);
+  void add_root(const FoundEntry& root, const EntryNotes& notes);
+  void add_root(const EntryInput& root) { add_root(root, root); }
 
   /// Starts the block of `directory`, of at most `entries` with `names_bytes` of names (terminators
   /// included); `targets_bytes` is a guess at what the targets of symbolic links add. False, and nothing
   /// started, where one shard cannot hold the names.
   bool begin(Place directory, std::uint64_t entries, std::uint64_t names_bytes, std::uint64_t targets_bytes);
   /// Whether the shard has room for one more child: only targets longer than guessed can fill it up.
-  bool has_room(const EntryInput& child) const noexcept;
+  bool has_room(const FoundEntry& child) const noexcept;
   /// Adds the next child, in name order. For a directory, the place of its record.
-  Place add(const EntryInput& child);
+  Place add(const FoundEntry& child, const EntryNotes& notes);
+  Place add(const EntryInput& child) { return add(child, child); }
   /// Ends the block. Afterwards the directory is complete but for its subdirectories.
   void end(const ListingOutcome& outcome);
   /// For a directory that was not listed at all: sets state and error, and no block.
@@ -97,10 +91,12 @@ class WorkerWriter {
  private:
   friend class SnapshotWriter;
 
-  std::uint32_t append_entry(const EntryInput& input, std::uint32_t directory_index);
-  Place allot(const EntryInput& input, Place parent, std::uint32_t depth, std::uint32_t entry);
+  std::uint32_t append_entry(const FoundEntry& found, std::uint32_t device_index,
+                             std::uint32_t directory_index);
+  Place allot(const FoundEntry& found, const EntryNotes& notes, Place parent, std::uint32_t depth,
+              std::uint32_t entry);
   void note_error(Place entry, std::uint16_t call, int error);
-  void note_stat(const EntryInput& input, Place directory);
+  void note_stat(const struct statx& stat, std::uint32_t device_index, Place directory);
   void record_outcome(Place directory, const ListingOutcome& outcome);
   void new_shard();
 

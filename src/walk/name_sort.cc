@@ -14,8 +14,8 @@ namespace {
 constexpr std::size_t few = 64;           // names that are sorted by comparing them
 constexpr std::ptrdiff_t prefetched = 8;  // names ahead
 
-bool before(const Listed64& a, const Listed64& b) noexcept {
-  if (a.prefix != b.prefix) return a.prefix < b.prefix;
+/// Of two names that begin with the same eight bytes.
+bool rest_before(const Listed64& a, const Listed64& b) noexcept {
   int order = 0;
   if (a.length > 8 && b.length > 8)
     order = std::memcmp(a.dirent->d_name + 8, b.dirent->d_name + 8, std::min(a.length, b.length) - 8);
@@ -94,7 +94,9 @@ std::uint64_t prefix_of(const char* name, std::uint32_t length) noexcept {
 
 void sort_by_name(std::span<Listed64> names) {
   if (names.size() <= few)
-    std::sort(names.begin(), names.end(), before);
+    std::sort(names.data(), names.data() + names.size(), [](const Listed64& a, const Listed64& b) {
+      return a.prefix != b.prefix ? a.prefix < b.prefix : rest_before(a, b);
+    });
   else
     sort_by_prefix(names.data(), names.data() + names.size(), 0);
 }

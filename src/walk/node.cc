@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "walk/node.h"
 
-#include <sys/sysmacros.h>
-
 #include <algorithm>
 
 namespace pwalk::walk {
-
-std::uint64_t device_of(const struct statx& stat) noexcept {
-  return ::makedev(stat.stx_dev_major, stat.stx_dev_minor);
-}
 
 Identity identity_of(const struct statx& stat) noexcept {
   return {device_of(stat), stat.stx_ino, (stat.stx_mask & STATX_MNT_ID) != 0 ? stat.stx_mnt_id : 0};

@@ -19,7 +19,9 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/found_entry.h"
 #include "walk/mount_table.h"
+#include "walk/stat_entry.h"
 
 namespace pwalk::walk {
 
@@ -52,14 +54,7 @@ enum class Call { none, openat, getdents64 };
 using Token = std::uint64_t;
 
 /// One child of a directory.
-struct Child {
-  std::string_view name;
-  std::uint64_t dirent_inode = 0;
-  std::uint16_t dirent_type = 0;       // type bits (S_IFMT), 0 where getdents64 does not tell
-  const struct statx* stat = nullptr;  // nullptr: statx failed with stat_error
-  int stat_error = 0;
-  std::string_view target;  // of a symbolic link
-  int target_error = 0;     // readlinkat failed
+struct Child : FoundEntry {
   NotEntered not_entered = NotEntered::none;
   bool mount_point = false;
   bool is_directory = false;
@@ -179,13 +174,5 @@ class Walker {
   std::unique_ptr<Crew> crew_;
   unsigned abandoned_ = 0;
 };
-
-/// statx with everything that the walk asks for: AT_SYMLINK_NOFOLLOW (unless `name` is empty, then the
-/// descriptor itself), AT_NO_AUTOMOUNT. 0 or an errno; EINTR is retried.
-/// `sync`: AT_STATX_SYNC_AS_STAT or another of its kind.
-int stat_entry(int directory, const char* name, struct statx& stat, int sync = 0) noexcept;
-
-/// dev_t of a statx.
-std::uint64_t device_of(const struct statx& stat) noexcept;
 
 }  // namespace pwalk::walk

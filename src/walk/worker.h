@@ -122,6 +122,7 @@ class Worker {
   int look_at(int directory, const char* name, struct statx& stat, int sync = 0) noexcept;
   void stat_names(const StatWork& work);
   void stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept;
+  bool stat_one(const StatWork& work, std::uint32_t at, std::uint32_t end) noexcept;
   bool ends_before(std::uint32_t rest) noexcept;
   void stat_portions(SharedStats& shared) noexcept;
   void share_rest(const StatWork& work, std::uint32_t begin, std::chrono::nanoseconds each);

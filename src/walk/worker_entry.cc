@@ -32,14 +32,6 @@ bool is_mount_root(const struct statx& stat) noexcept {
 
 }  // namespace
 
-int stat_entry(int directory, const char* name, struct statx& stat, int sync) noexcept {
-  int flags = sync | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name == '\0' ? AT_EMPTY_PATH : 0);
-  for (;;) {
-    if (::statx(directory, name, flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &stat) == 0) return 0;
-    if (errno != EINTR) return errno;
-  }
-}
-
 /// The name of a call that is watched, which may outlive all of the walk but this worker; nullptr, and errno,
 /// if it is longer than any call takes.
 const char* Worker::keep(const char* name) noexcept {

@@ -61,22 +61,33 @@ bool Worker::ends_before(std::uint32_t rest) noexcept {
 void Worker::stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept {
   std::uint32_t at = begin;
   std::uint32_t known = 0;
-  for (; at < end && !((at - begin) % look_up_every == 0 && ends_before(end - at)); ++at) {
-    if (end - at > prefetched) {
-      __builtin_prefetch(work.names[at + prefetched].dirent->d_name);
-      if (work.known != nullptr) work.known->prefetch(work.names[at + prefetched].order);
-    }
-    if (work.known != nullptr && work.known->found(work.names[at].order, work.stats[at], work.errors[at])) {
-      ++known;
+  while (at < end && !ends_before(end - at)) {
+    std::uint32_t few = at + std::min(end - at, look_up_every);
+    if (work.known == nullptr && work.packed == nullptr && !seat_.watched()) {
+      for (; at < few; ++at)
+        work.errors[at] = stat_entry(work.descriptor, work.names[at].dirent->d_name, work.stats[at],
+                                     shared_.options.stat_sync);
       continue;
     }
-    struct statx& stat = work.packed != nullptr ? looked_at_ : work.stats[at];
-    work.errors[at] =
-        look_at(work.descriptor, work.names[at].dirent->d_name, stat, shared_.options.stat_sync);
-    if (work.packed != nullptr && work.errors[at] == 0) pack(stat, work.packed[at]);
+    for (; at < few; ++at)
+      if (stat_one(work, at, end)) ++known;
   }
   Counters::add(counters_.entries, at - begin - known);
   std::fill(work.errors + at, work.errors + end, ECANCELED);
+}
+
+/// Name `at` of a portion up to `end`, whatever is asked of it; true if it had been looked at before.
+bool Worker::stat_one(const StatWork& work, std::uint32_t at, std::uint32_t end) noexcept {
+  if (end - at > prefetched) {
+    __builtin_prefetch(work.names[at + prefetched].dirent->d_name);
+    if (work.known != nullptr) work.known->prefetch(work.names[at + prefetched].order);
+  }
+  if (work.known != nullptr && work.known->found(work.names[at].order, work.stats[at], work.errors[at]))
+    return true;
+  struct statx& stat = work.packed != nullptr ? looked_at_ : work.stats[at];
+  work.errors[at] = look_at(work.descriptor, work.names[at].dirent->d_name, stat, shared_.options.stat_sync);
+  if (work.packed != nullptr && work.errors[at] == 0) pack(stat, work.packed[at]);
+  return false;
 }
 
 void Worker::stat_portions(SharedStats& shared) noexcept {
@@ -176,11 +187,14 @@ bool Worker::hand_over_rest() {
 /// position in the part.
 bool Worker::hand_over_names(int descriptor, std::size_t end, const struct statx* stats, const int* errors,
                              bool by_order) {
-  const ListedNames& names = listing_.names();
+  const Listed64* names = listing_.names().data();
+  std::size_t count = listing_.names().size();
   for (; handed_over_ < end; ++handed_over_) {
     if (end - handed_over_ > prefetched) __builtin_prefetch(names[handed_over_ + prefetched].dirent->d_name);
     const Listed64& listed = names[handed_over_];
-    if (handed_over_ + 1 < names.size() && names[handed_over_ + 1].name() == listed.name()) {
+    // Equal names have equal prefixes, whichever their sorting came to.
+    if (handed_over_ + 1 < count && names[handed_over_ + 1].prefix == listed.prefix &&
+        names[handed_over_ + 1].name() == listed.name()) {
       sink_.duplicate();  // listed again later: that one counts
       continue;
     }

@@ -42,7 +42,7 @@ inline snapshot::Manifest limited_scan(const std::string& root, const std::strin
     walk::Child child;
     child.stat = &stat;
     child.is_directory = true;
-    pen.add_root(scan::entry_input(child, sinks[0]->device_index(stat)));
+    pen.add_root(child, scan::entry_notes(child, sinks[0]->device_index(stat)));
   }
   walk::Options options;
   options.workers = workers;

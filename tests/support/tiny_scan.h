@@ -39,7 +39,7 @@ class TinyScan {
     worker_ = &writer_->add_worker();
     Child child = look_at(root, "");
     worker_->add_root(child.input());
-    if (child.input().is_directory()) scan_directory(root, {0, 0});
+    if (child.is_directory()) scan_directory(root, {0, 0});
     writer_->finish(manifest, 1);
   }
 
@@ -52,6 +52,8 @@ class TinyScan {
     std::uint64_t inode = 0;
     std::uint16_t type = 0;
     std::uint32_t device_index = 0;
+
+    bool is_directory() const { return S_ISDIR(stat_error == 0 ? stat.stx_mode : type); }
 
     snapshot::EntryInput input() const {
       snapshot::EntryInput input;
@@ -115,7 +117,7 @@ class TinyScan {
     std::vector<std::pair<std::string, snapshot::Place>> below;
     for (const Child& child : children) {
       snapshot::Place added = worker_->add(child.input());
-      if (child.input().is_directory() && child.stat_error == 0) below.emplace_back(child.name, added);
+      if (child.is_directory() && child.stat_error == 0) below.emplace_back(child.name, added);
     }
     worker_->end({});
     for (const auto& [name, directory] : below) scan_directory(path + "/" + name, directory);
