@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "walk/look_ahead.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 
@@ -10,6 +11,9 @@ namespace {
 
 constexpr int nobody_looked = -1;      // as an error
 constexpr std::uint32_t portion = 32;  // names: the reader waits for the last ones when it has sorted
+constexpr std::size_t block_bytes = LookAhead::block_names * sizeof(PackedStat);
+constexpr std::uint64_t name_bytes_least = 20;  // that one name adds to a directory's size
+constexpr std::uint64_t kept_bytes = 80;  // that one name takes: as it was listed, and its place in the order
 
 }  // namespace
 
@@ -19,11 +23,31 @@ LookAhead::Block::Block(int descriptor, std::span<const Listed64> listed, Packed
       errors(block_names, nobody_looked),
       shared({descriptor, names.data(), nullptr, errors.data(), block_names, nullptr, stats}, portion) {}
 
+/// How many names there will be is known when all are listed. Until then the directory's own size must tell,
+/// to which each adds 20 bytes in tmpfs and, unless it is short, more in ext4, XFS and Btrfs.
+std::size_t LookAhead::blocks_max(std::uint64_t size) const noexcept {
+  std::uint64_t names_bytes = size / name_bytes_least * kept_bytes;
+  std::uint64_t fitting = names_bytes < directory_bytes ? (directory_bytes - names_bytes) / block_bytes : 0;
+  std::uint64_t share = blocks_most / std::max(1u, queues_.active());
+  return std::max<std::uint64_t>(blocks_least, std::min(fitting, share));
+}
+
 void LookAhead::offer(int descriptor, std::span<const Listed64> names) noexcept {
-  if (blocks_.empty() && (names.size() < names_from || queues_.idle() == 0)) return;
+  if (names.size() < names_from) return;
+  // Where many work, and all have something to do, it is memory that counts.
+  if (blocks_.empty() && queues_.idle() == 0 && queues_.active() > roomy_workers) return;
+  if (queues_.idle() != 0) helped_ = true;
   try {
-    if (blocks_.empty()) stats_ = LargeMemory(std::size_t{blocks_max} * block_names * sizeof(PackedStat));
-    while (blocks_.size() < blocks_max && (blocks_.size() + 1) * block_names <= names.size()) {
+    if (blocks_.empty()) {
+      struct stat status;
+      size_ = ::fstat(descriptor, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+      blocks_max_ = blocks_max(size_);
+      stats_ = LargeMemory(blocks_max_ * block_bytes);
+    }
+    // A size that is too small for these names tells nothing of those to come.
+    if (size_ < name_bytes_least * names.size())
+      blocks_max_ = std::min<std::size_t>(blocks_max_, blocks_least);
+    while (blocks_.size() < blocks_max_ && (blocks_.size() + 1) * block_names <= names.size()) {
       std::size_t begin = blocks_.size() * block_names;
       blocks_.push_back(std::make_unique<Block>(descriptor, names.subspan(begin, block_names),
                                                 static_cast<PackedStat*>(stats_.data()) + begin));
@@ -33,6 +57,12 @@ void LookAhead::offer(int descriptor, std::span<const Listed64> names) noexcept 
   } catch (const std::bad_alloc&) {
     // Those that nobody looks at ahead are looked at later.
   }
+}
+
+SharedStats* LookAhead::left_before(std::size_t end) noexcept {
+  for (; left_ < blocks_.size() && left_ * block_names < end; ++left_)
+    if (!blocks_[left_]->shared.exhausted()) return &blocks_[left_]->shared;
+  return nullptr;
 }
 
 void LookAhead::end() noexcept {

@@ -1,6 +1,7 @@
-// A large directory's names looked at by idle workers while it is still being listed and sorted. Its reader
-// has both to do alone, and a name listed can be looked at at once. What is found is kept by the order of
-// listing, for not more names than a bound, since nobody knows yet when each will be handed over.
+// A large directory's names looked at in the order in which they are listed: by idle workers while its reader
+// still lists and sorts, which it has to do alone, then by the reader too. In the order of names they lie far
+// apart, here and in the kernel, and looking at one takes half as long again. What is found is kept by the
+// order of listing, for not more names than a bound, since nobody knows yet when each will be handed over.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -20,9 +21,15 @@ namespace pwalk::walk {
 
 class LookAhead {
  public:
-  static constexpr std::uint32_t block_names = 2048;            // looked at together
-  static constexpr std::uint32_t blocks_max = 96;               // 32 MB
-  static constexpr std::uint32_t names_from = 2 * block_names;  // a smaller directory is shared out anyway
+  static constexpr std::uint32_t block_names = 2048;  // looked at together
+  static constexpr std::uint32_t blocks_least = 96;   // of any directory, 24 MiB
+  static constexpr std::uint32_t blocks_most = 512;   // of all workers' together, unless each has the least
+  /// With its names no directory takes more memory than this, unless the least does: 3,000,000 names take
+  /// more themselves.
+  static constexpr std::uint64_t directory_bytes = std::uint64_t{160} << 20;
+  static constexpr unsigned roomy_workers = 4;  // of more, a reader begins only when somebody is idle
+  static constexpr std::uint32_t names_from =
+      2 * block_names;  // fewer are looked at as they are listed anyway
 
   explicit LookAhead(Queues& queues) noexcept : queues_(queues) {}
   ~LookAhead() { end(); }
@@ -30,8 +37,12 @@ class LookAhead {
   LookAhead& operator=(const LookAhead&) = delete;
 
   /// These names of the directory open as `descriptor` have been listed so far: offers those which were not
-  /// yet, block by block, from the moment at which some worker was found idle.
+  /// yet, block by block.
   void offer(int descriptor, std::span<const Listed64> names) noexcept;
+  /// For the reader: the first block of which names are left; nullptr if there is none before name `end`.
+  SharedStats* left_before(std::size_t end) noexcept;
+  /// Whether anybody was idle when names were offered.
+  bool helped() const noexcept { return helped_; }
   /// Nobody looks at names any more when this returns; what was found stays.
   void end() noexcept;
   /// What was found stays no longer.
@@ -39,6 +50,8 @@ class LookAhead {
     end();
     blocks_.clear();
     stats_ = {};
+    left_ = 0;
+    helped_ = false;
   }
   /// What was found of the name listed as number `order`, from 0; false if nobody has looked. After end().
   bool found(std::uint32_t order, struct statx& stat, int& error) const noexcept;
@@ -53,7 +66,13 @@ class LookAhead {
     std::vector<int> errors;
     SharedStats shared;
   };
+  std::size_t blocks_max(std::uint64_t size) const noexcept;
+
   Queues& queues_;
+  std::uint64_t size_ = 0;      // bytes, the directory's own
+  std::size_t blocks_max_ = 0;  // of this directory
+  std::size_t left_ = 0;        // blocks before this one are taken
+  bool helped_ = false;
   LargeMemory stats_;  // of all blocks
   std::vector<std::unique_ptr<Block>> blocks_;
   bool on_offer_ = false;

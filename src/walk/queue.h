@@ -52,6 +52,7 @@ class Queues {
   /// From now on the first `active` workers work; the others wait when they next ask for a task.
   void set_active(unsigned active);
   bool is_active(unsigned worker) const noexcept { return worker < active_.load(std::memory_order_relaxed); }
+  unsigned active() const noexcept { return active_.load(std::memory_order_relaxed); }
   /// Active workers that have nothing to do at this moment.
   unsigned idle() const noexcept { return idle_.load(std::memory_order_relaxed); }
   /// Waits until the walk has ended, but not longer than `patience`; whether it has.

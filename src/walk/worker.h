@@ -107,6 +107,7 @@ class Worker {
   void read_directory(Task task, std::uint32_t depth, Token token);
   bool is_as_listed() const noexcept;
   void take_listing(int error);
+  void look_ahead();
   void hand_over_listing();
   void end_directory(bool room);
   void conclude();

@@ -1,11 +1,12 @@
-// Names looked at while their directory is still being listed: only where somebody is idle, each once, a
-// bounded number of them, and what is found stands under the order of listing, whatever has become of the
-// list.
+// Names looked at in the order of listing, by idle workers and their reader: each once, a bounded number of
+// them, and what is found stands under the order of listing, whatever has become of the list.
 // SPDX-License-Identifier: MIT
 
 #include "walk/look_ahead.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +14,8 @@
 #include <random>
 #include <thread>
 #include <vector>
+
+#include "base/fd.h"
 
 namespace pwalk::walk {
 namespace {
@@ -54,14 +57,70 @@ class Helper {
   std::jthread thread_;
 };
 
-TEST(LookAhead, NobodyIsAskedWhereNobodyIsIdle) {
-  Queues queues(2, 2);
+/// The reader's own part, up to name `end`: how many names it looked at.
+std::uint32_t look_at_rest(LookAhead& ahead, std::size_t end) {
+  std::uint32_t looked = 0;
+  while (SharedStats* left = ahead.left_before(end)) {
+    std::uint32_t first, last;
+    while (left->take(first, last))
+      for (; first < last; ++first, ++looked) {
+        left->work().packed[first].inode = left->work().names[first].order;
+        left->work().errors[first] = 0;
+      }
+  }
+  return looked;
+}
+
+TEST(LookAhead, WhereManyWorkAndNobodyIsIdleNothingIsKept) {
+  Queues queues(LookAhead::roomy_workers + 1, LookAhead::roomy_workers + 1);
   LookAhead ahead(queues);
   ahead.offer(-1, listed(10 * LookAhead::block_names));
+  EXPECT_EQ(ahead.left_before(10 * LookAhead::block_names), nullptr);
+}
+
+TEST(LookAhead, TheReaderLooksAtWhatNobodyElseDoes) {
+  Queues queues(2, 2);
+  LookAhead ahead(queues);
+  ahead.offer(-1, listed(10 * LookAhead::block_names + 5));
+  EXPECT_FALSE(ahead.helped());
+  EXPECT_EQ(look_at_rest(ahead, 4 * LookAhead::block_names + 1), 5 * LookAhead::block_names)
+      << "whole blocks";
+  EXPECT_EQ(look_at_rest(ahead, 5 * LookAhead::block_names), 0u);
   ahead.end();
-  struct statx stat;
-  int error;
-  EXPECT_FALSE(ahead.found(0, stat, error));
+  for (std::uint32_t order = 0; order < 10 * LookAhead::block_names + 5; ++order) {
+    struct statx stat;
+    int error = -2;
+    ASSERT_EQ(ahead.found(order, stat, error), order < 5 * LookAhead::block_names);
+    if (error == 0) {
+      ASSERT_EQ(stat.stx_ino, order);
+    }
+  }
+}
+
+/// Names of a directory of `size` bytes that are kept while so many workers are active.
+std::uint32_t kept_of(std::int64_t size, unsigned workers) {
+  Queues queues(workers, workers);
+  Fd directory(::memfd_create("a directory's size", MFD_CLOEXEC));
+  EXPECT_EQ(::ftruncate(directory.get(), size), 0);
+  LookAhead ahead(queues);
+  std::vector<Listed64> names = listed(LookAhead::blocks_most * LookAhead::block_names + 100'000);
+  for (std::size_t count = 0; count < names.size(); count += 1000)
+    ahead.offer(directory.get(), {names.data(), count});
+  return look_at_rest(ahead, names.size());
+}
+
+TEST(LookAhead, AsMuchIsKeptAsTheNamesLeaveRoomFor) {
+  constexpr std::uint32_t least = LookAhead::blocks_least * LookAhead::block_names;
+  constexpr std::uint32_t most = LookAhead::blocks_most * LookAhead::block_names;
+  EXPECT_EQ(kept_of(0, 1), least) << "a size that says nothing";
+  EXPECT_EQ(kept_of(60'000'000, 1), least) << "3,000,000 names in tmpfs";
+  EXPECT_EQ(kept_of(20'000'000, 2), most / 2) << "the other one may need as much";
+  std::uint32_t kept = kept_of(20'000'000, 1);  // and 80 of the 160 MiB are for names
+  EXPECT_EQ(kept / LookAhead::block_names,
+            (LookAhead::directory_bytes - 80'000'000) / (sizeof(PackedStat) * LookAhead::block_names));
+  // Of 20 bytes for each: from the 250,001st on nobody knows what is to come.
+  EXPECT_GE(kept_of(5'000'000, 1), 240'000u);
+  EXPECT_LE(kept_of(5'000'000, 1), 260'000u);
 }
 
 TEST(LookAhead, ASmallDirectoryIsNotOffered) {
@@ -105,7 +164,7 @@ TEST(LookAhead, WhatIsFoundStandsUnderTheOrderOfListing) {
       }
     }
     EXPECT_EQ(found, helper.looked.load());
-    EXPECT_LE(found, LookAhead::blocks_max * LookAhead::block_names);
+    EXPECT_LE(found, LookAhead::blocks_least * LookAhead::block_names) << "of no size";
     ahead.forget();
     struct statx stat;
     int error;
