@@ -73,7 +73,10 @@ void Worker::stat_portion(const StatWork& work, std::uint32_t begin, std::uint32
       if (stat_one(work, at, end)) ++known;
   }
   Counters::add(counters_.entries, at - begin - known);
-  std::fill(work.errors + at, work.errors + end, ECANCELED);
+  // The walk is ending: what was looked at ahead is not lost.
+  for (; at < end; ++at)
+    if (work.known == nullptr || !work.known->found(work.names[at].order, work.stats[at], work.errors[at]))
+      work.errors[at] = ECANCELED;
 }
 
 /// Name `at` of a portion up to `end`, whatever is asked of it; true if it had been looked at before.
