@@ -9,7 +9,6 @@ namespace pwalk::walk {
 
 namespace {
 
-constexpr int nobody_looked = -1;      // as an error
 constexpr std::uint32_t portion = 32;  // names: the reader waits for the last ones when it has sorted
 constexpr std::size_t block_bytes = LookAhead::block_names * sizeof(PackedStat);
 constexpr std::uint64_t name_bytes_least = 20;  // that one name adds to a directory's size
@@ -73,11 +72,9 @@ void LookAhead::end() noexcept {
 }
 
 bool LookAhead::found(std::uint32_t order, struct statx& stat, int& error) const noexcept {
-  std::size_t number = order / block_names;
-  if (number >= blocks_.size()) return false;
-  const Block& block = *blocks_[number];
+  if (!knows(order)) return false;
+  const Block& block = *blocks_[order / block_names];
   std::uint32_t at = order % block_names;
-  if (block.errors[at] == nobody_looked || block.errors[at] == ECANCELED) return false;
   error = block.errors[at];
   if (error == 0) unpack(block.stats[at], stat);
   return true;

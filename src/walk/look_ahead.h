@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -53,6 +54,13 @@ class LookAhead {
     left_ = 0;
     helped_ = false;
   }
+  /// Whether found() is true.
+  bool knows(std::uint32_t order) const noexcept {
+    std::size_t number = order / block_names;
+    if (number >= blocks_.size()) return false;
+    int error = blocks_[number]->errors[order % block_names];
+    return error != nobody_looked && error != ECANCELED;
+  }
   /// What was found of the name listed as number `order`, from 0; false if nobody has looked. After end().
   bool found(std::uint32_t order, struct statx& stat, int& error) const noexcept;
   /// found() will soon be called for this name.
@@ -66,6 +74,7 @@ class LookAhead {
     std::vector<int> errors;
     SharedStats shared;
   };
+  static constexpr int nobody_looked = -1;  // as an error
   std::size_t blocks_max(std::uint64_t size) const noexcept;
 
   Queues& queues_;

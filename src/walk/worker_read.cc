@@ -127,11 +127,11 @@ void Worker::take_listing(int error) {
   hand_over_listing();
 }
 
-/// Helps with what is looked at in the order of listing. Where others help too, an eighth is left: they look
+/// Helps with what is looked at in the order of listing. Where others help too, a fifth is left: they look
 /// at that while the rest is handed over, which is the reader's alone to do.
 void Worker::look_ahead() {
   std::size_t names = listing_.names().size();
-  std::size_t end = ahead_.helped() ? names - names / 8 : names;
+  std::size_t end = ahead_.helped() ? names - names / 5 : names;
   while (SharedStats* left = ahead_.left_before(end)) stat_portions(*left);
   ahead_.end();
 }

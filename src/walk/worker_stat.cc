@@ -73,20 +73,17 @@ void Worker::stat_portion(const StatWork& work, std::uint32_t begin, std::uint32
       if (stat_one(work, at, end)) ++known;
   }
   Counters::add(counters_.entries, at - begin - known);
-  // The walk is ending: what was looked at ahead is not lost.
-  for (; at < end; ++at)
-    if (work.known == nullptr || !work.known->found(work.names[at].order, work.stats[at], work.errors[at]))
-      work.errors[at] = ECANCELED;
+  std::fill(work.errors + at, work.errors + end, ECANCELED);
 }
 
-/// Name `at` of a portion up to `end`, whatever is asked of it; true if it had been looked at before.
+/// Name `at` of a portion up to `end`, whatever is asked of it; true if it was looked at ahead.
 bool Worker::stat_one(const StatWork& work, std::uint32_t at, std::uint32_t end) noexcept {
-  if (end - at > prefetched) {
+  auto known = [&](std::uint32_t of) {
+    return work.known != nullptr && work.known->knows(work.names[of].order);
+  };
+  if (end - at > prefetched && !known(at + prefetched))
     __builtin_prefetch(work.names[at + prefetched].dirent->d_name);
-    if (work.known != nullptr) work.known->prefetch(work.names[at + prefetched].order);
-  }
-  if (work.known != nullptr && work.known->found(work.names[at].order, work.stats[at], work.errors[at]))
-    return true;
+  if (known(at)) return true;
   struct statx& stat = work.packed != nullptr ? looked_at_ : work.stats[at];
   work.errors[at] = look_at(work.descriptor, work.names[at].dirent->d_name, stat, shared_.options.stat_sync);
   if (work.packed != nullptr && work.errors[at] == 0) pack(stat, work.packed[at]);
@@ -202,7 +199,13 @@ bool Worker::hand_over_names(int descriptor, std::size_t end, const struct statx
       continue;
     }
     std::size_t at = by_order ? listed.order : handed_over_ % part;
-    if (!hand_over_one(descriptor, listed, &stats[at], errors[at])) return false;
+    const struct statx* stat = &stats[at];
+    int error = errors[at];
+    if (!by_order) {
+      if (end - handed_over_ > prefetched) ahead_.prefetch(names[handed_over_ + prefetched].order);
+      if (ahead_.found(listed.order, looked_at_, error)) stat = &looked_at_;
+    }
+    if (!hand_over_one(descriptor, listed, stat, error)) return false;
   }
   return true;
 }
