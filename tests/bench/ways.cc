@@ -8,10 +8,10 @@
 //   record-locked               the same through one buffer and one lock for all threads
 //   record-single               the same with one write for each entry
 //   record-path                 112 bytes and the path of each entry, written as in record-write
-//   count-worker, -atomic, -mutex   entries counted in a cache line of each thread; in one for all; under a
-//   lock sort-memcmp, -prefix, -simd     names sorted with memcmp; by eight bytes as a number first; 32 bytes
-//   at a time pinned                      each thread on a processor of its own uring-DEPTH openat and statx
-//   through io_uring, so many at a time for each thread
+//   count-worker, -atomic, -mutex   entries counted in a cache line of each thread; in one for all; locked
+//   sort-memcmp, -prefix, -simd     names sorted with memcmp; by eight bytes as a number first; by 32 bytes
+//   pinned                          each thread on a processor of its own
+//   uring-DEPTH                     openat and statx through io_uring, so many at a time for each thread
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <sys/mman.h>
