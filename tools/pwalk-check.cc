@@ -70,7 +70,8 @@ std::string counted(std::uint64_t count, const char* one, const char* more) {
 std::string summary(const snapshot::CheckReport& report) {
   if (report.whole())
     return "whole: " + counted(report.entries, "entry", "entries") + " in " +
-           counted(report.directories, "directory", "directories");
+           counted(report.directories, "directory", "directories") +
+           (report.complete ? "" : "; incomplete: its scan ended before it had reached everything");
   std::string text = "damaged: " + counted(report.problems.size(), "problem", "problems");
   if (report.ended_early) return text + ", and perhaps more: the check ended there";
   if (!report.structure_checked) return text + "; the records were not checked";

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 
@@ -28,12 +29,16 @@ void on_status(int) {
 }
 
 void on_stop(int signal_number) {
+  if (orders->stop.exchange(true)) {
+    ::signal(signal_number, SIG_DFL);
+    ::raise(signal_number);  // taken when this returns
+    return;
+  }
   orders->stop_signal.store(signal_number);
-  orders->stop.store(true);
 }
 
-/// The first SIGINT or SIGTERM ends the scan cleanly, the second one at once. One that was ignored when the
-/// program was started (nohup) stays ignored.
+/// The first of these signals ends the scan cleanly, the second one, whichever it is, at once. One that was
+/// ignored when the program was started (nohup) stays ignored.
 void handle_signals() {
   for (int signal_number : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction action = {};
@@ -41,7 +46,7 @@ void handle_signals() {
     if (action.sa_handler == SIG_IGN) continue;
     action = {};
     action.sa_handler = on_stop;
-    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+    action.sa_flags = SA_RESTART;
     ::sigaction(signal_number, &action, nullptr);
   }
   struct sigaction status = {};
@@ -50,6 +55,12 @@ void handle_signals() {
   ::sigaction(SIGUSR1, &status, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error like a full disk
+}
+
+/// Tells that a signal has ended it; the exit status.
+int stopped() {
+  pwalk::print_message(program, "stopped, nothing was published");
+  return 128 + orders->stop_signal.load();
 }
 
 /// Scans and tells; the exit status.
@@ -72,10 +83,7 @@ int scan(pwalk::scan::Request& request, const pwalk::ScanReport& report) {
     pwalk::print_message(program, result.refusal);
     return pwalk::status_trouble;
   }
-  if (result.stopped) {
-    pwalk::print_message(program, "stopped, nothing was published");
-    return 128 + orders->stop_signal.load();
-  }
+  if (result.stopped) return stopped();
   return report.tell(result);
 }
 
@@ -84,12 +92,15 @@ int scan_supervised(pwalk::scan::Request& request, const pwalk::ScanReport& repo
   using pwalk::scan::Supervised;
   constexpr double start_seconds = 2;  // for all that comes before the root is asked
   auto job = [&] { return pwalk::run_program(program, [&] { return scan(request, report); }); };
-  Supervised end = pwalk::scan::supervise(job, *orders, request.timeout_seconds + start_seconds);
+  double patience =
+      std::min(request.timeout_seconds, request.deadline_seconds.value_or(request.timeout_seconds));
+  Supervised end = pwalk::scan::supervise(job, *orders, patience + start_seconds);
   if (end.end == Supervised::End::no_answer) {
     pwalk::print_message(program, fmt::format("cannot read '{}': no answer for {} seconds",
-                                              pwalk::printable(request.root), request.timeout_seconds));
+                                              pwalk::printable(request.root), patience));
     return pwalk::status_trouble;
   }
+  if (end.end == Supervised::End::stopped) return stopped();
   if (end.end == Supervised::End::died) {
     pwalk::print_message(program, end.status != 0 ? fmt::format("the scan was ended by signal {}", end.status)
                                                   : std::string("the scan ended without telling how"));

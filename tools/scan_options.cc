@@ -44,7 +44,7 @@ struct Texts {
   bool no_snapshots = false;
   bool no_acl = false;
   bool no_progress = false;
-  unsigned progress_seconds = 0;
+  std::string progress;
 };
 
 // ---- what there is --------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ void add_report_options(CLI::App& app, Texts& texts, ScanReport& report) {
   app.add_flag("-q,--quiet", report.quiet, "Print nothing but what went wrong");
   app.add_flag("-v,--verbose", report.verbose, "Also tell how many worker threads there were, and when");
   app.add_flag(
-      "--progress{10}", texts.progress_seconds,
+      "--progress{10}", texts.progress,
       "Print a line of progress every SECONDS (10), as --progress=SECONDS, where stderr is no terminal");
   app.add_flag("--no-progress", texts.no_progress, "Show no progress on a terminal either");
   app.add_option("--summary", texts.summary, "json: one line of JSON about the snapshot on standard output")
@@ -212,14 +212,15 @@ std::string take_time_limits(const CLI::App& app, const Texts& texts, scan::Requ
   return "";
 }
 
-std::string take_filters(const Texts& texts, scan::Request& request) {
-  if (!texts.depth_max.empty()) {
+std::string take_filters(const CLI::App& app, const Texts& texts, scan::Request& request) {
+  if (app.count("--max-depth") != 0) {
     auto depth = parse_unsigned(texts.depth_max);
     if (!depth || *depth > std::numeric_limits<std::uint32_t>::max())
       return wrong_value("-d", texts.depth_max, "not a number of levels");
     request.depth_max = static_cast<std::uint32_t>(*depth);
     request.options["max-depth"] = texts.depth_max;
   }
+  if (app.count("--exclude-from") != 0 && texts.pattern_file.empty()) return "-X needs the name of a file";
   if (std::string wrong = add_filters(request, texts.patterns, texts.pattern_file); !wrong.empty())
     return wrong;
   if (texts.no_snapshots) {
@@ -237,7 +238,7 @@ std::string take_output(const CLI::App& app, const Texts& texts, scan::Request& 
   bool stored = app.count("--store") != 0;
   bool direct = app.count("--output") != 0;
   if (direct && (stored || named)) return "-o writes exactly there: it does not go with -S or -n";
-  if (!texts.mode.empty()) {
+  if (app.count("--mode") != 0) {
     request.mode = parse_mode(texts.mode);
     if (!request.mode) return wrong_value("--mode", texts.mode, "not permission bits in octal");
   }
@@ -249,15 +250,18 @@ std::string take_output(const CLI::App& app, const Texts& texts, scan::Request& 
   return "";
 }
 
-std::string take_report(const Texts& texts, ScanReport& report) {
-  if (!texts.summary.empty() && texts.summary != "json")
+std::string take_report(const CLI::App& app, const Texts& texts, ScanReport& report) {
+  if (app.count("--summary") != 0 && texts.summary != "json")
     return wrong_value("--summary", texts.summary, "only json is known");
-  if (!texts.errors.empty() && texts.errors != "ignore")
+  if (app.count("--errors") != 0 && texts.errors != "ignore")
     return wrong_value("--errors", texts.errors, "only ignore is known");
   report.summary_json = !texts.summary.empty();
   report.ignore_errors = !texts.errors.empty();
   report.redraw = ::isatty(STDERR_FILENO) == 1 && !report.quiet && !texts.no_progress;
-  report.line_seconds = report.redraw || report.quiet || texts.no_progress ? 0 : texts.progress_seconds;
+  if (app.count("--progress") == 0) return "";
+  std::optional<double> seconds = parse_duration(texts.progress);
+  if (!seconds) return wrong_value("--progress", texts.progress, wanted_duration);
+  if (!report.redraw && !report.quiet && !texts.no_progress) report.line_seconds = *seconds;
   return "";
 }
 
@@ -274,12 +278,12 @@ std::optional<int> parse_scan_options(int argc, char** argv, ScanOptions& option
   if (auto status = parse_command_line(app, argc, argv)) return status;
 
   scan::Request& request = options.request;
-  std::string wrong = take_report(texts, options.report);
+  std::string wrong = take_report(app, texts, options.report);
   if (wrong.empty()) wrong = take_output(app, texts, request);
   if (wrong.empty()) wrong = take_threads(texts, request);
   if (wrong.empty()) wrong = take_gentleness(texts, app.count("--rate") != 0, request);
   if (wrong.empty()) wrong = take_time_limits(app, texts, request);
-  if (wrong.empty()) wrong = take_filters(texts, request);
+  if (wrong.empty()) wrong = take_filters(app, texts, request);
   if (wrong.empty()) return std::nullopt;
   print_message(program, wrong + "\nTry 'pwalk-scan --help' for more information.");
   return status_trouble;

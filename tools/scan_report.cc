@@ -2,6 +2,7 @@
 #include "scan_report.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -64,9 +65,19 @@ void report_json(const scan::Result& result) {
     throw_errno("cannot write to standard output");
 }
 
+/// Whether stderr takes a line at once: a reader that has stopped, of a pipe or a terminal, must not stop who
+/// ends the walk at its deadline.
+bool takes_lines() {
+  struct pollfd stderr_ready {
+    STDERR_FILENO, POLLOUT, 0
+  };
+  return ::poll(&stderr_ready, 1, 0) > 0;
+}
+
 }  // namespace
 
 void ProgressDisplay::show(const scan::Progress& progress, std::atomic<bool>& asked_for) {
+  if (!takes_lines()) return;
   bool asked = asked_for.exchange(false);
   bool due = interval_seconds_ != 0 && progress.seconds >= next_line_;
   if (due) next_line_ = progress.seconds + interval_seconds_;
@@ -83,7 +94,7 @@ void ProgressDisplay::show(const scan::Progress& progress, std::atomic<bool>& as
 }
 
 void ProgressDisplay::finish() const {
-  if (drawn_) write_message(clear_line);
+  if (drawn_ && takes_lines()) write_message(clear_line);
 }
 
 void ScanReport::tell_all(const scan::Result& result) const {

@@ -16,7 +16,7 @@ struct ScanReport {
   bool summary_json = false;
   bool ignore_errors = false;  // for the exit status
   bool redraw = false;         // the line of progress, on a terminal
-  unsigned line_seconds = 0;   // between lines of progress elsewhere; 0: none
+  double line_seconds = 0;     // between lines of progress elsewhere; 0: none
 
   /// Tells what has come of a scan that published, on stderr and (JSON) stdout. That something cannot be told
   /// does not change that it is published.
@@ -39,7 +39,7 @@ class ProgressDisplay {
 
  private:
   bool redraw_;
-  unsigned interval_seconds_;
+  double interval_seconds_;
   double next_line_ = 0;
   bool drawn_ = false;
 };

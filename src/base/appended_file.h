@@ -41,7 +41,7 @@ class AppendedFile {
   bool append_text(std::string_view text) noexcept {
     if (text.size() + 1 >= capacity_ - used_) return false;
     unsigned char* at = buffer_.get() + used_;
-    std::memcpy(at, text.data(), text.size());
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());
     at[text.size()] = '\0';
     used_ += text.size() + 1;
     return true;

@@ -123,8 +123,9 @@ std::string text_of(const snapshot::Snapshot& snapshot, const snapshot::Director
   std::optional<std::string> path = scanned_path(snapshot, directory);
   std::string text =
       fmt::format("{}\n", path ? printable(*path) : fmt::format("{} levels deep", directory.record.depth));
-  text += fmt::format("scan '{}' of '{}' on {}{}\n", printable(scan_name), printable(manifest.root),
-                      printable(manifest.host), manifest.complete ? "" : ", incomplete");
+  text +=
+      fmt::format("scan '{}' of '{}' on {}{}\n", printable(scan_name), printable(manifest.root),
+                  printable(manifest.host), manifest.complete ? "" : ", incomplete: totals are lower bounds");
   text += '\n';
   text += time_line("scanned", amounts.start);
   text += bytes_line("disk usage", amounts.disk_bytes);

@@ -2,6 +2,7 @@
 #include "scan/scan.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -316,6 +317,13 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
 
 Result run(const Request& request, const std::atomic<bool>& stop) {
   Result result;
+  unsigned descriptors = walk::descriptor_budget();
+  if (request.threads_max <= request.threads && request.threads > descriptors) {
+    result.refusal =
+        fmt::format("{} threads need more descriptors than this process may have (ulimit -n): at most -j {}",
+                    request.threads, descriptors);
+    return result;
+  }
   snapshot::Timestamp started = now(CLOCK_MONOTONIC);
   Root root = open_root(request.root);
   walk::MountTable mounts;

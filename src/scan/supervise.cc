@@ -102,7 +102,10 @@ Supervised supervise(const std::function<int()>& job, const Orders& orders, doub
       return {Supervised::End::died, signal_of(child)};
     }
     std::chrono::duration<double> waited = std::chrono::steady_clock::now() - began;
-    if (!orders.walking.load() && waited.count() > patience_seconds) return {Supervised::End::no_answer, 0};
+    if (orders.walking.load()) continue;
+    // Nothing is there yet that could be ended in good order, and the root may never answer.
+    if (orders.stop.load()) return {Supervised::End::stopped, 0};
+    if (waited.count() > patience_seconds) return {Supervised::End::no_answer, 0};
   }
 }
 

@@ -22,7 +22,7 @@ struct Orders {
 Orders& shared_orders();
 
 struct Supervised {
-  enum class End { status, died, no_answer };
+  enum class End { status, died, no_answer, stopped };
   End end = End::status;
   int status = 0;  // exit status of the job, or the signal that it died of (0: unknown)
 };

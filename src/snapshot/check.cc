@@ -185,6 +185,7 @@ void run(int opened, Manifest manifest, const CheckOptions& options, Problems& p
   check_files(opened, manifest, threads, problems);
   if (!problems.none()) return;
   std::shared_ptr<const Snapshot> snapshot = Snapshot::open(opened, std::move(manifest));
+  report.complete = snapshot->manifest().complete;
   report.entries = snapshot->entry_count();
   for (std::uint32_t shard = 0; shard < snapshot->shard_count(); ++shard)
     report.directories += snapshot->shard(shard).records(format::array_directories);

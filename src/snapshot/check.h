@@ -31,6 +31,7 @@ struct CheckReport {
   bool ended_early = false;        // the limit was reached: there may be more
   bool structure_checked = false;  // false where damaged files made following the records pointless
   bool derived_checked = false;    // false where a broken structure made recomputing pointless
+  bool complete = true;            // false: the scan ended before it had reached everything
   std::uint64_t entries = 0;
   std::uint64_t directories = 0;
 

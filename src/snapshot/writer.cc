@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint32_t shard_limit = 65536;
 constexpr unsigned threads_that_wait = 8;  // for files on their way to the storage
+constexpr std::size_t roomy_workers = 4;   // who keep as many link notes as they may
 
 void add_owner(OwnerTotals& to, const OwnerTotals& from) noexcept {
   to.entries += from.entries;
@@ -36,7 +37,9 @@ SnapshotWriter::SnapshotWriter(int directory, const std::array<std::uint8_t, 16>
 SnapshotWriter::~SnapshotWriter() = default;
 
 WorkerWriter& SnapshotWriter::add_worker() {
-  notes_.push_back(std::make_unique<LinkNotes>(directory_, limits_.link_notes));
+  // Many workers together keep little more than few.
+  std::size_t share = notes_.size() < roomy_workers ? limits_.link_notes : limits_.link_notes / 32;
+  notes_.push_back(std::make_unique<LinkNotes>(directory_, std::max<std::size_t>(share, 1)));
   workers_.push_back(std::make_unique<WorkerWriter>(*this));
   workers_.back()->notes_ = notes_.back().get();
   return *workers_.back();

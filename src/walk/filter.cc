@@ -176,7 +176,10 @@ bool Pattern::matches(std::string_view text) const noexcept {
 
 std::string Filter::add(std::string_view pattern, NotEntered reason) {
   Rule rule{{}, reason, false, false};
-  if (pattern.size() > 1 && pattern.back() == '/' && pattern[pattern.size() - 2] != '\\') {
+  // A backslash before the last slash is of the slash, unless it is of another backslash before it.
+  std::size_t backslashes = 0;
+  while (backslashes + 1 < pattern.size() && pattern[pattern.size() - 2 - backslashes] == '\\') ++backslashes;
+  if (pattern.size() > 1 && pattern.back() == '/' && backslashes % 2 == 0) {
     rule.directories_only = true;
     while (pattern.size() > 1 && pattern.back() == '/') pattern.remove_suffix(1);
   }

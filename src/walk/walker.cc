@@ -23,7 +23,8 @@ constexpr unsigned descriptors_reserved =
 constexpr std::chrono::milliseconds sample_every{10};  // of what the workers do
 constexpr unsigned descriptors_in_use = 3;             // of one worker at any moment beside those it keeps
 
-/// Descriptors that the walk may have open, after raising the limit as far as allowed.
+}  // namespace
+
 unsigned descriptor_budget() {
   struct rlimit limit;
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;
@@ -34,8 +35,6 @@ unsigned descriptor_budget() {
   auto allowed = static_cast<unsigned>(std::min<rlim_t>(limit.rlim_cur, 65536));
   return allowed > descriptors_reserved ? allowed - descriptors_reserved : 1;
 }
-
-}  // namespace
 
 Walker::Shared::Shared(const Options& chosen, MountTable& table, std::vector<Sink*> worker_sinks,
                        const std::atomic<bool>& stop_flag)

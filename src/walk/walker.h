@@ -97,6 +97,10 @@ class Sink {
   virtual void excluded() = 0;
 };
 
+/// Descriptors that a walk may have open at once, after raising the process's limit as far as allowed. Each
+/// worker needs one at the least, and walks faster with four.
+unsigned descriptor_budget();
+
 struct Options {
   unsigned workers = 1;
   /// More than `workers`: their number follows what the file system does, between the two. `workers` is then
@@ -167,7 +171,7 @@ class Walker {
   template <class Task>
   void enlist(unsigned number, Task task);
   void watch();
-  void replace(unsigned number, Worker& stuck);
+  bool replace(unsigned number, Worker& stuck);
   template <class Task>
   static void work(Shared& shared, unsigned number, Task task);
   std::unique_ptr<Shared> shared_;

@@ -119,6 +119,19 @@ void Worker::take_over(Worker& stuck) {
   run();
 }
 
+void Worker::leave_behind() {
+  completing_ = false;
+  try {
+    conclude();
+    if (in_hand_.node != nullptr)
+      shared_.queues.push(number_, {in_hand_.node, in_hand_.position, in_hand_.position + 1});
+  } catch (...) {
+    shared_.fail(std::current_exception());
+    if (!completing_ && task_.node != nullptr)
+      shared_.queues.push(number_, {task_.node, task_.position, task_.position + 1});
+  }
+}
+
 void Worker::visit(Task task) {
   task_ = task;
   token_ = task.node->pending[task.position].token;

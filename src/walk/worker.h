@@ -87,6 +87,8 @@ class Worker {
   void run();
   /// Writes down what another worker of the same number had in hand when its seat was seized, and goes on.
   void take_over(Worker& stuck);
+  /// Writes down what this worker had in hand when its seat was seized; nobody goes on.
+  void leave_behind();
   Seat& seat() noexcept { return seat_; }
 
  private:
@@ -204,6 +206,11 @@ class Worker {
   Identity identity_;
   std::uint32_t depth_ = 0;
   std::string path_;  // below the root, with a `/` behind it; only where a filter asks for it
+  struct PathStep {
+    Token directory;
+    std::uint32_t bytes;  // of path_, up to this directory
+  };
+  std::vector<PathStep> path_steps_;  // from the root on: by depth
   std::vector<Pending> pending_;
   std::string pending_names_;
   std::vector<std::pair<std::uint32_t, Identity>> other_mounts_;

@@ -30,14 +30,33 @@ NotEntered Worker::judge(const Child& child) {
   return reason;
 }
 
-/// The path of the directory of `task`, for the names in it.
+/// The path of the directory of `task`, for the names in it. Mostly it is near the one that was read before:
+/// as far as both lie below the same directory, the path stays, or a deep tree would cost the square of its
+/// depth.
 void Worker::find_path(Task task) {
-  path_.clear();
   if (!shared_.options.filter->needs_paths()) return;
-  std::vector<const char*> names;
-  for (; task.node != nullptr; task = {task.node->parent, task.node->position})
-    names.push_back(task.node->name_of(task.position));
-  for (auto name = names.rbegin(); name != names.rend(); ++name) (path_ += *name) += '/';
+  struct Step {
+    Token directory;
+    const char* name;
+  };
+  std::vector<Step> steps;  // from the directory upwards
+  Token directory = token_;
+  while (task.node != nullptr) {
+    steps.push_back({directory, task.node->name_of(task.position)});
+    directory = task.node->token;
+    std::size_t depth = task.node->depth;
+    if (depth < path_steps_.size() && path_steps_[depth].directory == directory) {
+      path_steps_.resize(depth + 1);
+      break;
+    }
+    task = {task.node->parent, task.node->position};
+  }
+  if (task.node == nullptr) path_steps_.assign(1, {directory, 0});  // the root's
+  path_.resize(path_steps_.back().bytes);
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    (path_ += step->name) += '/';
+    path_steps_.push_back({step->directory, static_cast<std::uint32_t>(path_.size())});
+  }
 }
 
 /// Whether the directory says of itself that it holds nothing but a cache. The tag is only opened for reading

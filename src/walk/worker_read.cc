@@ -162,6 +162,7 @@ void Worker::end_directory(bool room) {
   sink_.end(outcome_);
   Counters::add(counters_.directories, 1);
   if (outcome_.call != Call::none) Counters::add(counters_.errors, 1);
+  if (outcome_.acl_error != 0) Counters::add(counters_.errors, 1);
 
   Node* parent = task_.node;
   if (pending_.empty()) {

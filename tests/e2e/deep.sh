@@ -51,6 +51,24 @@ for shape in "chain -" "comb_before a" "comb_behind z" "comb_of_both a z" "comb_
   expect "$name: the snapshot is whole" 0
 done
 
+# A pattern with a slash is matched with paths: they are not put together anew for every level.
+elapsed() {
+  local began ended
+  began=$(date +%s%N)
+  found_by 64 -j 2 "$@"
+  ended=$(date +%s%N)
+  elapsed=$(((ended - began) / 1000000))
+}
+for shape in "chain -" "comb_of_both a z"; do
+  read -r name siblings <<<"$shape"
+  tree=$work/$name
+  all=$(find "$tree" -printf x 2>/dev/null | wc -c)
+  elapsed
+  plain=$elapsed
+  elapsed --exclude x/y
+  measured "$name, --exclude x/y: $elapsed ms, $plain ms without" [ "$elapsed" -le $((3 * plain + 1000)) ]
+done
+
 tree=$work/bushy
 mkdir "$tree"
 all=1

@@ -20,7 +20,7 @@ early() {
   holds "$what: the manifest says so" grep -q '"complete": false' "$snapshot/manifest.json"
   holds "$what: directories are counted as not reached" grep -q '"not_reached": [1-9]' "$snapshot/manifest.json"
   run "$check_program" "$snapshot"
-  expect "$what: pwalk-check" 0
+  expect "$what: pwalk-check, and it says so" 0 "incomplete"
   entries=$("$dump_program" --printf 'x' "$snapshot" 2>"$work/err" | wc -c)
   holds "$what: some of $all entries ($entries)" [ "$entries" -gt 1 -a "$entries" -lt "$all" ]
   holds "$what: pwalk-dump says so" grep -q incomplete "$work/err"
@@ -41,6 +41,22 @@ for jobs in 1 4; do
   expect "--on-interrupt publish, -j $jobs: status" 1 "incomplete"
   early "--on-interrupt publish, -j $jobs" "$work/interrupt.$jobs"
 done
+
+# A reader of stderr that has stopped reading keeps back what is to be said, and nothing else.
+mkfifo "$work/unread"
+exec 9<>"$work/unread"
+head -c 65536 /dev/zero >&9
+"$scan_program" --rate 20 --progress=1 --deadline 2 -o "$work/unheard" "$work/tree" 2>&9 &
+process=$!
+holds "nobody reads stderr: published at the deadline" wait_for 20 [ -e "$work/unheard/manifest.json" ]
+cat <&9 >/dev/null &
+reader=$!
+status=0
+wait "$process" || status=$?
+kill "$reader"
+wait "$reader" 2>/dev/null
+exec 9>&-
+expect "and it ends once somebody does" 1
 
 run "$scan_program" -S "$work/store" -n tree "$work/tree"
 expect "a complete one into the store" 0

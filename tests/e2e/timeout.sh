@@ -73,7 +73,39 @@ start_slowfs "$work/mnt" --delay 0 --hang opendir:
 run "$scan_program" --timeout 1 -o "$work/none.at.all" "$work/mnt"
 expect "the root cannot be opened" 2 "no answer for 1 seconds"
 holds "nothing was published" [ ! -e "$work/none.at.all" ]
+for signal in TERM INT; do
+  env --default-signal=INT "$scan_program" --timeout 60 -o "$work/none.at.all" "$work/mnt" 2>"$work/err" &
+  process=$!
+  sleep 0.5
+  began=$(date +%s%N)
+  kill -$signal "$process"
+  status=0
+  wait "$process" || status=$?
+  ended=$(date +%s%N)
+  expect "SIG$signal while the root does not answer: status" $((128 + $(kill -l $signal))) "nothing was published"
+  measured "within 2 s ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -lt 2000000000 ]
+done
+began=$(date +%s%N)
+run "$scan_program" --timeout 60 --deadline 1 -o "$work/none.at.all" "$work/mnt"
+ended=$(date +%s%N)
+expect "a deadline before the root answers" 2 "no answer for 1 seconds"
+measured "within 5 s ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -lt 5000000000 ]
 end_slowfs
+
+# Without --timeout a call that hangs keeps a scan that is to end; a second signal, whichever, does not wait.
+start_slowfs "$work/mnt" --delay 0 --hang opendir:3/4
+"$scan_program" -o "$work/none.at.all" "$work/mnt" 2>"$work/err" &
+process=$!
+sleep 0.5
+kill -TERM "$process"
+sleep 0.5
+holds "the first signal waits for the call" [ -d "/proc/$process" ]
+kill -HUP "$process"
+sleep 0.5
+end_slowfs # the thread that is stuck keeps the process
+status=0
+wait "$process" || status=$?
+expect "the second one, another, ends it" $((128 + $(kill -l HUP)))
 
 start_slowfs "$work/mnt" --delay 0 --hang opendir:3/4
 mkdir "$work/store"

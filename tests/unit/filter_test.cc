@@ -210,11 +210,13 @@ TEST(Filter, SlashesAtTheEnds) {
     const char *pattern, *name, *path;
     bool is_directory, matches;
   };
-  for (const Case& c : {Case{"a/", "a", "x/a", true, true}, Case{"a//", "a", "x/a", true, true},
-                        Case{"a/", "a", "a", false, false}, Case{"//a", "a", "a", false, true},
-                        Case{"/a/", "a", "a", true, true}, Case{"/a/", "a", "x/a", true, false},
-                        Case{"x", "x", "x", true, true}, Case{"a/b/", "b", "a/b", true, true},
-                        Case{"a/b/", "b", "a/b", false, false}, Case{"b\\\\", "b\\", "b\\", false, true}}) {
+  for (const Case& c :
+       {Case{"w\\\\/", "w\\", "x/w\\", true, true}, Case{"w\\\\/", "w\\", "w\\", false, false},
+        Case{"a/", "a", "x/a", true, true}, Case{"a//", "a", "x/a", true, true},
+        Case{"a/", "a", "a", false, false}, Case{"//a", "a", "a", false, true},
+        Case{"/a/", "a", "a", true, true}, Case{"/a/", "a", "x/a", true, false},
+        Case{"x", "x", "x", true, true}, Case{"a/b/", "b", "a/b", true, true},
+        Case{"a/b/", "b", "a/b", false, false}, Case{"b\\\\", "b\\", "b\\", false, true}}) {
     Filter filter;
     ASSERT_EQ(filter.add(c.pattern, NotEntered::pattern), "") << c.pattern;
     EXPECT_EQ(filter.judge(c.name, c.path, c.is_directory),

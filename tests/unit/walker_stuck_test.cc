@@ -4,6 +4,7 @@
 #include "support/calls.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <chrono>
@@ -92,6 +93,52 @@ TEST_F(WalkerStuck, WhileItIsOpened) {
     EXPECT_EQ(counts_.errors, 1u);
     expect_the_rest();
   }
+}
+
+/// From now on the system has no thread for anyone, until this is given 0.
+void ask_for_stacks_of(std::size_t bytes) {
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, bytes != 0 ? bytes : std::size_t{8} << 20);
+  EXPECT_EQ(::pthread_setattr_default_np(&attributes), 0);
+  ::pthread_attr_destroy(&attributes);
+}
+constexpr std::size_t no_such_stack = std::size_t{1} << 46;
+
+TEST_F(WalkerStuck, WhereThereIsNoThreadForTheRestTheWalkEnds) {
+  instead::openat = [](int d, const char* p, int f, unsigned m) {
+    if (std::string(p) != "stuck") return real::openat(d, p, f, m);
+    ask_for_stacks_of(no_such_stack);
+    never_answer();
+  };
+  settles_ = true;
+  auto began = Clock::now();
+  EXPECT_FALSE(walk(1));
+  EXPECT_LT(Clock::now() - began, std::chrono::seconds(10));
+  ask_for_stacks_of(0);
+  EXPECT_EQ(outcome("/stuck").listed, Listed::failed);
+  EXPECT_EQ(outcome("/stuck").error, ETIMEDOUT);
+  EXPECT_EQ(abandoned_, 1u);
+  unsigned not_reached = 0;
+  for (const char* path : {"/a", "/z"}) not_reached += outcome(path).listed == Listed::not_reached ? 1 : 0;
+  EXPECT_GE(not_reached, 1u);
+  EXPECT_EQ(seen_.finished.back(), "");
+}
+
+TEST_F(WalkerStuck, OfSeveralTheOthersGoOnWithoutAThreadForTheRest) {
+  instead::openat = [](int d, const char* p, int f, unsigned m) {
+    if (std::string(p) != "stuck") return real::openat(d, p, f, m);
+    ask_for_stacks_of(no_such_stack);
+    never_answer();
+  };
+  // One of the two waits for what is below "stuck" alone, until there is a thread that says there is nothing.
+  std::jthread later([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+    ask_for_stacks_of(0);
+  });
+  ASSERT_TRUE(walk(2));
+  EXPECT_EQ(outcome("/stuck").listed, Listed::failed);
+  expect_the_rest();
 }
 
 TEST_F(WalkerStuck, WhileItIsLookedAtOnceOpen) {
