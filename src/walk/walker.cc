@@ -147,7 +147,6 @@ void Walker::adjust_workers() {
   };
   Look first = look();
   Look last = first;
-  shared.workers_changes.push_back({0, governor.workers()});
   while (!shared.queues.wait_for_end(sample_every)) {
     Look now = look();
     WorkSample sample;
@@ -179,10 +178,12 @@ bool Walker::run(Fd root, const struct statx& stat, Token token) {
     if (watched) enlist(0, begin);  // this thread watches: it must never be in a call that may not answer
     try {
       while (shared.started < shared.options.workers) start_worker();
+      shared.workers_changes.push_back({0, shared.started});
       if (shared.options.workers_max > shared.options.workers) governor = std::jthread([this] { govern(); });
     } catch (const std::exception&) {
       // The system allows no more threads, or has no memory for them: those that there are walk the tree as
       // well, and nobody is left waiting for work.
+      if (shared.workers_changes.empty()) shared.workers_changes.push_back({0, shared.started});
     }
     if (watched)
       watch();
