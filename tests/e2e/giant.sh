@@ -18,12 +18,17 @@ room=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo) * 1024))
 largest=$((entries > names ? entries : names))
 [ $((largest * 1200)) -lt "$room" ] || skip "needs $((largest * 1200 / 1000000)) MB of memory"
 
-# scan_of TREE ENTRIES MEBIBYTES SCAN_OPTION...: all is found, with so much anonymous memory at most.
+# scan_of TREE ENTRIES MEBIBYTES SCAN_OPTION...: all is found, with so much anonymous memory at most, and no more
+# than $most_descriptors descriptors where that is set.
 scan_of() {
   local tree=$1 wanted=$2 allowed=$3 anonymous=0 now process
   shift 3
   rm -rf "$work/snapshot"
-  "$scan_program" -q --summary=json "$@" -o "$work/snapshot" "$tree" >"$work/summary" 2>"$work/err" &
+  (
+    # The hard limit too: up to that the program raises its own.
+    [ -z "${most_descriptors:-}" ] || ulimit -n "$most_descriptors" || exit
+    exec "$scan_program" -q --summary=json "$@" -o "$work/snapshot" "$tree"
+  ) >"$work/summary" 2>"$work/err" &
   process=$!
   while kill -0 $process 2>/dev/null; do
     now=$(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\) kB$/\1/p' "/proc/$process/status" 2>/dev/null)
@@ -101,12 +106,9 @@ for level in range(levels):
     os.close(at)
     at = below
 PYTHON
-  usual=$(ulimit -S -n)
-  ulimit -S -n 64
   began=$(date +%s%3N)
-  scan_of "$work/deep" $((levels * (1 + ${#siblings}) + 1)) $((levels > 100000 ? 64 * (levels / 100000) : 64)) -j 2
+  most_descriptors=64 scan_of "$work/deep" $((levels * (1 + ${#siblings}) + 1)) $((levels > 100000 ? 64 * (levels / 100000) : 64)) -j 2
   took=$(($(date +%s%3N) - began))
-  ulimit -S -n "$usual"
   measured "$levels levels ${siblings:+with a sibling each }in $took ms, $each_level µs for each at most" \
     [ $took -le $((levels * each_level / 1000)) ]
   mv "$work/deep" "$work/deep.$RANDOM"
