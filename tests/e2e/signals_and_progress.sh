@@ -234,5 +234,8 @@ tells_workers "no -v: nothing of workers" "" -j auto
 tells_workers "-v: how many -j auto began with, and each change" "$(decided '[1-9][0-9]*')" -v -j auto
 tells_workers "-v: auto is the default" "$(decided '[1-9][0-9]*')" -v
 SLURM_CPUS_ON_NODE=1 tells_workers "-v: one in a job that has one processor" "$(decided 1)" -v
+# Where auto has nothing to choose from, that is what it had.
+tells_workers "-v: auto with --rate" "$(decided '[1-9][0-9]*')" -v --rate 1000000
+tells_workers "-v: auto with --max-threads 1" "$(decided 1)" -v --max-threads 1
 tells_workers "-v -j 3: no other number" "|$(decided 3)" -v -j 3
 finish
