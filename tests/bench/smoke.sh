@@ -44,6 +44,41 @@ expect "measure" 0
 holds "measure prints a ratio for the default" grep -qE '^pwalk-scan +[0-9.]+ +[0-9.]+ \+ +[0-9.]+ +[0-9.]+ ' "$work/out"
 run "$(dirname "$0")/measure" --rounds 1 --no-peers "$work" "$work/src"
 expect "measure without programs" 2 "build first"
+run env PWALK_BENCH_PEERS="three=touch {out}.0 {out}.1 {out}.2" "$(dirname "$0")/measure" --rounds 2 --peer-rounds 1 "$build" "$work/src"
+expect "measure with peers" 0
+holds "measure says in how many rounds they ran" grep -q '^runs .*; other programs in 1 of them$' "$work/out"
+holds "measure runs a peer of one's own, once" grep -qE '^three +[0-9.]+ .*\(one round\)$' "$work/out"
+
+slow_tree=(--slow --delay 100 --top 2 --directories 3 --files 4)
+if can_mount; then
+  run timeout -k 10 60 env TMPDIR="$work" "$(dirname "$0")/measure" "${slow_tree[@]}" --rounds 1 "$build"
+  mounted+=("$work"/measure.*/tree)
+  if [ "$status" -eq 77 ]; then
+    note "$(cat "$work/err")"
+  else
+    expect "measure --slow" 0
+    holds "measure --slow walks the tree asked for" grep -qE '^tree .* entries=32 directories=9 .* errors=0 ' "$work/out"
+    for row in floor "pwalk-scan -j 32" pwalk-scan find "floor -D" "pwalk-scan cached"; do
+      holds "measure --slow prints a ratio for $row" grep -qE "^$row +[0-9.]+ +[0-9.]+ \+ +[0-9.]+ +[0-9.]+ \(one round\)\$" "$work/out"
+    done
+    holds "measure --slow prints two tables" [ "$(grep -cE ' x floor( -D)? \(least to most\)$' "$work/out")" = 2 ]
+    # What Ctrl-C sends, in the middle of a round. 124: it was sent.
+    run timeout -k 30 -s INT 2 env --default-signal=INT TMPDIR="$work" "$(dirname "$0")/measure" "${slow_tree[@]}" --rounds 100000 --no-peers "$build"
+    mounted+=("$work"/measure.*/tree)
+    expect "measure --slow, interrupted" 124
+    holds "measure --slow, interrupted, had begun" grep -q '^runs ' "$work/out"
+  fi
+  holds "measure --slow leaves no mount" sh -c "! grep -qF '$work/measure.' /proc/self/mounts"
+else
+  run "$(dirname "$0")/measure" "${slow_tree[@]}" "$build"
+  expect "measure --slow without FUSE" 77 "measure: SKIP: "
+fi
+mkdir -p "$work/half/tools" "$work/half/tests/bench"
+ln -s "$scan_program" "$work/half/tools/pwalk-scan"
+ln -s "$(realpath "$build/tests/bench/floor")" "$work/half/tests/bench/floor"
+run "$(dirname "$0")/measure" "${slow_tree[@]}" "$work/half"
+expect "measure --slow without slowfs" 77 "SKIP: '$work/half' holds no slowfs"
+
 run "$(dirname "$0")/peak-memory" "$build" "$work/src" -j 2
 expect "peak-memory" 0
 holds "peak-memory tells both kinds" grep -qE '^anonymous [0-9.]+ MiB, resident [0-9.]+ MiB at most' "$work/out"
