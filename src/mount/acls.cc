@@ -15,6 +15,9 @@ constexpr std::string_view default_name = "system.posix_acl_default";
 
 bool is_closed(const snapshot::Directory& directory, const AclPolicy& policy) noexcept {
   if (!policy.may_close()) return false;
+  // Of a directory that was not opened, on purpose or not, nobody has seen whether it has an ACL.
+  if (directory.record.state != format::state_read && directory.record.state != format::state_partial)
+    return true;
   if ((directory.record.flags & (format::directory_rich_acl | format::directory_acl_unread)) != 0)
     return true;
   return directory.record.acl != format::no_acl && !policy.posix_acls_enforced;

@@ -39,12 +39,14 @@ std::uint64_t bytes_forecast(std::uint64_t entries) noexcept {
   return entries * bytes_an_entry;
 }
 
-std::string space_warning(std::uint64_t entries, std::uint64_t available_bytes, const std::string& path) {
+std::string space_warning(Expected expected, std::uint64_t available_bytes, const std::string& path) {
+  auto [entries, at_most] = expected;
   std::uint64_t needed = bytes_forecast(entries);
   if (needed <= available_bytes) return "";
   return fmt::format(
-      "warning: the snapshot may not fit: about {} entries need {} bytes, '{}' has {} bytes available",
-      grouped(entries), grouped(needed), printable(path), grouped(available_bytes));
+      "warning: the snapshot may not fit: {} {} entries need {} bytes, '{}' has {} bytes available",
+      at_most ? "the file system's" : "about", grouped(entries), grouped(needed), printable(path),
+      grouped(available_bytes));
 }
 
 }  // namespace pwalk::scan

@@ -14,8 +14,14 @@ std::string take_what_others_leave();
 /// Bytes that the snapshot of so many entries takes, about: records, names of twenty bytes, directories.
 std::uint64_t bytes_forecast(std::uint64_t entries) noexcept;
 
-/// A warning where a snapshot of `entries` will probably not fit into `available_bytes` at `path`, otherwise
-/// empty.
-std::string space_warning(std::uint64_t entries, std::uint64_t available_bytes, const std::string& path);
+/// How many entries a scan will find.
+struct Expected {
+  std::uint64_t entries = 0;
+  bool at_most = false;  // all that the file system has; the tree may be a part of it
+};
+
+/// A warning where a snapshot of the entries `expected` will probably not fit into `available_bytes` at
+/// `path`, otherwise empty.
+std::string space_warning(Expected expected, std::uint64_t available_bytes, const std::string& path);
 
 }  // namespace pwalk::scan

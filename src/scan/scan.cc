@@ -269,11 +269,11 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
 }
 
 /// The user may want to make room first, rather than learn of a full disk hours later.
-void warn_of_space(const Request& request, const Destination& destination, std::uint64_t expected_entries) {
+void warn_of_space(const Request& request, const Destination& destination, Expected expected) {
   struct statfs status;
   if (!request.on_warning || ::fstatfs(destination.parent.get(), &status) != 0) return;
   std::uint64_t available = status.f_bavail * static_cast<std::uint64_t>(status.f_bsize);
-  std::string warning = space_warning(expected_entries, available, destination.parent_path);
+  std::string warning = space_warning(expected, available, destination.parent_path);
   if (!warning.empty()) request.on_warning(warning);
 }
 
@@ -287,7 +287,7 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
   const snapshot::FileSystem& file_system = manifest.file_system;
   if (!expected && file_system.inodes > file_system.inodes_free)
     expected = file_system.inodes - file_system.inodes_free;
-  warn_of_space(request, destination, expected.value_or(0));
+  warn_of_space(request, destination, {expected.value_or(0), !destination.last_entries});
   result.stopped = !walk_into(request, root, mounts, partial, writer, expected, stop, result);
   if (result.stopped) return;
   manifest.end = now(CLOCK_REALTIME);

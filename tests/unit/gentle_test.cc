@@ -12,10 +12,12 @@ namespace pwalk::scan {
 namespace {
 
 TEST(SpaceWarning, OnlyWhereItDoesNotFit) {
-  EXPECT_EQ(space_warning(1000, bytes_forecast(1000), "/out"), "");
-  EXPECT_EQ(space_warning(0, 0, "/out"), "");
-  std::string warning = space_warning(1'000'000, 1'000'000, "/o\nut");
-  EXPECT_NE(warning.find("1,000,000 entries need 105,000,000 bytes"), std::string::npos) << warning;
+  EXPECT_EQ(space_warning({1000}, bytes_forecast(1000), "/out"), "");
+  EXPECT_EQ(space_warning({0}, 0, "/out"), "");
+  std::string warning = space_warning({1'000'000}, 1'000'000, "/o\nut");
+  EXPECT_NE(space_warning({1'000'000, true}, 0, "/").find("the file system's 1,000,000 entries"),
+            std::string::npos);
+  EXPECT_NE(warning.find("about 1,000,000 entries need 105,000,000 bytes"), std::string::npos) << warning;
   EXPECT_NE(warning.find("has 1,000,000 bytes available"), std::string::npos) << warning;
   EXPECT_EQ(warning.find('\n'), std::string::npos);
 }

@@ -25,6 +25,7 @@ constexpr std::string_view default_name = "system.posix_acl_default";
 
 snapshot::Directory directory(std::uint16_t flags, std::uint32_t acl = format::no_acl) {
   snapshot::Directory result{};
+  result.record.state = format::state_read;
   result.record.flags = flags;
   result.record.acl = acl;
   return result;
@@ -40,6 +41,19 @@ TEST(IsClosed, WhatTheModeBitsDoNotTell) {
   policy.posix_acls_enforced = false;
   EXPECT_TRUE(is_closed(directory(0, 7), policy));
   EXPECT_FALSE(is_closed(directory(0), policy));
+}
+
+TEST(IsClosed, WhatWasNotOpened) {
+  AclPolicy policy{.others_allowed = true, .mode_trusted = false, .posix_acls_enforced = true};
+  snapshot::Directory unread = directory(0);
+  for (std::uint16_t state : {format::state_failed, format::state_not_reached, format::state_vanished,
+                              format::state_excluded_pattern, format::state_excluded_loop}) {
+    unread.record.state = state;
+    EXPECT_TRUE(is_closed(unread, policy)) << state;
+    EXPECT_FALSE(is_closed(unread, {true, true, true})) << state << ", mode bits trusted";
+  }
+  unread.record.state = format::state_partial;
+  EXPECT_FALSE(is_closed(unread, policy));
 }
 
 TEST(IsClosed, NothingWithoutOthersOrWhereModeBitsAreTrusted) {
