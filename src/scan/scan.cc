@@ -317,11 +317,11 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
 
 Result run(const Request& request, const std::atomic<bool>& stop) {
   Result result;
-  unsigned descriptors = walk::descriptor_budget();
-  if (request.threads_max <= request.threads && request.threads > descriptors) {
+  unsigned possible = walk::workers_possible();
+  if (request.threads_max <= request.threads && request.threads > possible) {
     result.refusal =
         fmt::format("{} threads need more descriptors than this process may have (ulimit -n): at most -j {}",
-                    request.threads, descriptors);
+                    request.threads, possible);
     return result;
   }
   snapshot::Timestamp started = now(CLOCK_MONOTONIC);

@@ -19,21 +19,33 @@ namespace pwalk::walk {
 namespace {
 
 constexpr unsigned descriptors_reserved =
-    24;  // the program's own: shards while they grow, standard streams …
+    24;                                    // the program's own: shards while they grow, standard streams …
+constexpr unsigned descriptors_least = 8;  // of those, with few shards at a time
 constexpr std::chrono::milliseconds sample_every{10};  // of what the workers do
 constexpr unsigned descriptors_in_use = 3;             // of one worker at any moment beside those it keeps
 
-}  // namespace
-
-unsigned descriptor_budget() {
+/// Descriptors that this process may have open, after raising the limit as far as allowed.
+unsigned descriptor_limit() {
   struct rlimit limit;
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256 + descriptors_reserved;
   if (limit.rlim_cur < limit.rlim_max) {
     limit.rlim_cur = limit.rlim_max;
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) ::getrlimit(RLIMIT_NOFILE, &limit);
   }
-  auto allowed = static_cast<unsigned>(std::min<rlim_t>(limit.rlim_cur, 65536));
+  return static_cast<unsigned>(std::min<rlim_t>(limit.rlim_cur, 65536));
+}
+
+/// Those of them that the walk may have open.
+unsigned descriptor_budget() {
+  unsigned allowed = descriptor_limit();
   return allowed > descriptors_reserved ? allowed - descriptors_reserved : 1;
+}
+
+}  // namespace
+
+unsigned workers_possible() {
+  unsigned allowed = descriptor_limit();
+  return allowed > descriptors_least + 2 ? (allowed - descriptors_least) / 2 : 1;
 }
 
 Walker::Shared::Shared(const Options& chosen, MountTable& table, std::vector<Sink*> worker_sinks,

@@ -97,9 +97,9 @@ class Sink {
   virtual void excluded() = 0;
 };
 
-/// Descriptors that a walk may have open at once, after raising the process's limit as far as allowed. Each
-/// worker needs one at the least, and walks faster with four.
-unsigned descriptor_budget();
+/// The most workers for which the process may have descriptors, after raising its limit as far as allowed:
+/// each needs two at the least, for the directory that it reads and for what is written.
+unsigned workers_possible();
 
 struct Options {
   unsigned workers = 1;

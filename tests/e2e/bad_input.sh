@@ -57,7 +57,7 @@ done
 for each in 0 -1 no 10abc 1.5 99999999999999999999; do
   refused "scan: --progress=$each" --progress -- "$pwalk" "--progress=$each" -o out.d/s tree
 done
-refused "scan: more threads than descriptors" "at most -j 40" "ulimit -n" -- bash -c 'ulimit -n 64 && exec -a "$1" "$@"' - "$pwalk" -j 41 -o out.d/s tree
+refused "scan: more threads than descriptors" "at most -j 28" "ulimit -n" -- bash -c 'ulimit -n 64 && exec -a "$1" "$@"' - "$pwalk" -j 29 -o out.d/s tree
 refused "scan: unknown option" --no-such-option -- "$pwalk" --no-such-option -o out.d/s tree
 refused "scan: a NAME with a slash" a/b -- "$pwalk" -S out.d/store -n a/b tree
 refused "scan: -o and -S" -- "$pwalk" -S out.d/store -o out.d/s tree
