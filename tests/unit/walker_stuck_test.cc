@@ -9,6 +9,8 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <mutex>
+#include <set>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -126,9 +128,21 @@ TEST_F(WalkerStuck, WhereThereIsNoThreadForTheRestTheWalkEnds) {
 }
 
 TEST_F(WalkerStuck, OfSeveralTheOthersGoOnWithoutAThreadForTheRest) {
-  instead::openat = [](int d, const char* p, int f, unsigned m) {
+  static std::mutex mutex;
+  static std::set<std::thread::id> workers;
+  auto seen = [] {
+    std::lock_guard lock(mutex);
+    workers.insert(std::this_thread::get_id());
+    return workers.size();
+  };
+  instead::openat = [seen](int d, const char* p, int f, unsigned m) {
+    if (*p == '/') return real::openat(d, p, f, m);  // the root, which no worker opens
+    seen();
     if (std::string(p) != "stuck") return real::openat(d, p, f, m);
-    ask_for_stacks_of(no_such_stack);
+    // The other one must have its thread before there is none. (It has work: what is beside this.)
+    for (int tries = 0; tries < 40 && seen() < 2; ++tries)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (seen() == 2) ask_for_stacks_of(no_such_stack);
     never_answer();
   };
   // One of the two waits for what is below "stuck" alone, until there is a thread that says there is nothing.
