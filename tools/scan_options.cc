@@ -16,6 +16,7 @@
 #include "scan/processors.h"
 #include "scan_filters.h"
 #include "snapshot/store.h"
+#include "walk/walker.h"
 
 namespace pwalk {
 
@@ -164,8 +165,8 @@ std::optional<double> parse_duration(std::string_view text) {
 
 std::string take_threads(const Texts& texts, scan::Request& request) {
   bool automatic = texts.threads == "auto";
-  request.threads =
-      automatic ? std::min(scan::usable_processors(), threads_limit) : parse_threads(texts.threads);
+  request.threads = automatic ? std::min({scan::usable_processors(), threads_limit, walk::workers_possible()})
+                              : parse_threads(texts.threads);
   if (request.threads == 0)
     return wrong_value("-j", texts.threads, "neither 'auto' nor a number from 1 to 4096");
   unsigned most = parse_threads(texts.threads_max);

@@ -90,8 +90,7 @@ class GrowingFile {
   std::string name_;
   std::uint64_t start_offset_;
   std::uint64_t first_window_bytes_;
-  std::uint64_t
-      reciprocal_;  // 2^64 / first_window_bytes_, rounded up: exact below 2^64 / first_window_bytes_
+  std::uint64_t reciprocal_;  // 2^64 / first_window_bytes_, rounded up: exact for offsets below that
   bool created_ = false;
   bool allocate_;  // false: the file system has no fallocate, windows are memory
   std::uint64_t grown_ = 0;

@@ -18,9 +18,9 @@ namespace pwalk::walk {
 
 namespace {
 
-constexpr unsigned descriptors_reserved =
-    24;                                    // the program's own: shards while they grow, standard streams …
-constexpr unsigned descriptors_least = 8;  // of those, with few shards at a time
+// The program's own: shards while they grow, standard streams …; and the least of them, with few shards.
+constexpr unsigned descriptors_reserved = 24;
+constexpr unsigned descriptors_least = 8;
 constexpr std::chrono::milliseconds sample_every{10};  // of what the workers do
 constexpr unsigned descriptors_in_use = 3;             // of one worker at any moment beside those it keeps
 

@@ -69,6 +69,16 @@ for shape in "chain -" "comb_of_both a z"; do
   measured "$name, --exclude x/y: $elapsed ms, $plain ms without" [ "$elapsed" -le $((3 * plain + 1000)) ]
 done
 
+# Unless somebody asks for them, there are no more threads than descriptors are there for.
+if ! sanitized; then
+  mkdir -p "$work/small"/{a,b}/c
+  for options in "--rate 1000000" "-j auto --max-threads 2"; do
+    # shellcheck disable=SC2086 # several words
+    run bash -c 'ulimit -n 11 && exec "$@"' - "$scan_program" $options -o "$work/few.${options//[^0-9a-z]/}" "$work/small"
+    expect "11 descriptors, $options" 0
+  done
+fi
+
 tree=$work/bushy
 mkdir "$tree"
 all=1

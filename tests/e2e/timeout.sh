@@ -12,6 +12,24 @@ need_namespace "processes that cannot end go with their file system"
 top=10 directories=10 files=9
 all=$((1 + top + top * directories + top * directories * files))
 
+# stop_by SIGNAL SECONDS WHAT SCAN_OPTION...: a scan that hangs, of $work/mnt, ends within two seconds of the signal
+# that comes after SECONDS, and nothing is published.
+stop_by() {
+  local signal=$1 after=$2 what=$3 began ended
+  shift 3
+  # A shell's background jobs ignore SIGINT.
+  env --default-signal=INT "$scan_program" "$@" "$work/mnt" 2>"$work/err" &
+  process=$!
+  sleep "$after"
+  began=$(date +%s%N)
+  kill -"$signal" "$process"
+  status=0
+  wait "$process" || status=$?
+  ended=$(date +%s%N)
+  expect "SIG$signal while $what: status" $((128 + $(kill -l "$signal"))) "nothing was published"
+  measured "SIG$signal: within 2 s ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -lt 2000000000 ]
+}
+
 # hang WHAT ENTRIES STATE SLOWFS_OPTION... -- SCAN_OPTION...: a scan with --timeout 1 of what hangs finds ENTRIES,
 # and so many directories in state partial or failed.
 hang() {
@@ -74,16 +92,7 @@ run "$scan_program" --timeout 1 -o "$work/none.at.all" "$work/mnt"
 expect "the root cannot be opened" 2 "no answer for 1 seconds"
 holds "nothing was published" [ ! -e "$work/none.at.all" ]
 for signal in TERM INT; do
-  env --default-signal=INT "$scan_program" --timeout 60 -o "$work/none.at.all" "$work/mnt" 2>"$work/err" &
-  process=$!
-  sleep 0.5
-  began=$(date +%s%N)
-  kill -$signal "$process"
-  status=0
-  wait "$process" || status=$?
-  ended=$(date +%s%N)
-  expect "SIG$signal while the root does not answer: status" $((128 + $(kill -l $signal))) "nothing was published"
-  measured "within 2 s ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -lt 2000000000 ]
+  stop_by $signal 0.5 "the root does not answer" --timeout 60 -o "$work/none.at.all"
 done
 began=$(date +%s%N)
 run "$scan_program" --timeout 60 --deadline 1 -o "$work/none.at.all" "$work/mnt"
@@ -117,17 +126,7 @@ holds "both are there" [ "$(find "$work/store/tree" -name manifest.json | wc -l)
 
 for signal in TERM INT; do
   rm -rf "$work/stopped"
-  # A shell's background jobs ignore SIGINT.
-  env --default-signal=INT "$scan_program" --timeout 60 -o "$work/stopped" "$work/mnt" 2>"$work/err" &
-  process=$!
-  sleep 0.7
-  began=$(date +%s%N)
-  kill -$signal "$process"
-  status=0
-  wait "$process" || status=$?
-  ended=$(date +%s%N)
-  expect "SIG$signal while a call hangs: status" $((128 + $(kill -l $signal))) "nothing was published"
-  measured "SIG$signal: within 2 s ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -lt 2000000000 ]
+  stop_by $signal 0.7 "a call hangs" --timeout 60 -o "$work/stopped"
   holds "SIG$signal: nothing is left" [ -z "$(find "$work" -maxdepth 1 -name '*stopped*')" -a -z "$(find "$work" -maxdepth 1 -name '.pwalk*')" ]
 done
 "$scan_program" --timeout 60 --on-interrupt publish -o "$work/stopped" "$work/mnt" 2>"$work/err" &
