@@ -11,37 +11,38 @@
 #include <string>
 #include <string_view>
 
+#include "base/short_copy.h"
+
 namespace pwalk {
 
 class AppendedFile {
  public:
-  /// The buffer holds a multiple of this, and full() is only true at one: a unit can be looked at as a whole.
+  /// The buffer's size: a unit can be looked at as a whole before it is written. Four times as much gains
+  /// nothing (whole scans in pairs: 1.002 in memory, 1.007 on ext4).
   static constexpr std::uint64_t unit_bytes = 65536;
-
-  /// One unit; or, once the file is large, as much as stays in a processor's cache.
-  enum class Buffer { small, growing };
 
   /// The file `name` in `directory` (a descriptor that outlives this object) is created at the first write.
   /// Its contents start at `start_offset`.
-  AppendedFile(int directory, std::string name, std::uint64_t start_offset, Buffer buffer = Buffer::growing);
+  AppendedFile(int directory, std::string name, std::uint64_t start_offset);
 
   std::uint64_t bytes() const noexcept { return written_ + used_; }
 
   /// Appends up to `length` bytes, as far as the buffer has room; returns how many. Once full() the buffer
   /// takes nothing until write_out().
   std::uint64_t append(const void* bytes, std::uint64_t length) {
-    if (capacity_ == 0) make_buffer();
-    std::uint64_t part = length < capacity_ - used_ ? length : capacity_ - used_;
+    if (buffer_ == nullptr) buffer_.reset(new unsigned char[unit_bytes]);
+    std::uint64_t part = length < unit_bytes - used_ ? length : unit_bytes - used_;
     std::memcpy(buffer_.get() + used_, bytes, part);
     used_ += part;
     return part;
   }
-  bool full() const noexcept { return used_ == capacity_ && used_ > 0; }
-  /// Appends `text` and a zero, if the buffer is not full with them; false, and nothing appended, if it is.
+  bool full() const noexcept { return used_ == unit_bytes; }
+  /// Appends `text` and a zero, if the buffer is there and not full with them; false, and nothing appended,
+  /// if not.
   bool append_text(std::string_view text) noexcept {
-    if (text.size() + 1 >= capacity_ - used_) return false;
+    if (buffer_ == nullptr || text.size() + 1 >= unit_bytes - used_) return false;
     unsigned char* at = buffer_.get() + used_;
-    if (!text.empty()) std::memcpy(at, text.data(), text.size());
+    copy_short(at, text.data(), text.size());
     at[text.size()] = '\0';
     used_ += text.size() + 1;
     return true;
@@ -60,15 +61,12 @@ class AppendedFile {
   const std::string& name() const noexcept { return name_; }
 
  private:
-  void make_buffer();
   void write_buffer(int descriptor);
 
   int directory_;
   std::string name_;
   std::uint64_t start_offset_;
-  Buffer kind_;
   bool created_ = false;
-  std::uint64_t capacity_ = 0;
   std::uint64_t used_ = 0;
   std::uint64_t written_ = 0;
   std::uint64_t write_back_ = 0;  // of the written bytes, those whose write-back was started

@@ -117,9 +117,11 @@ bool SnapshotSink::begin(walk::Token directory, std::uint64_t entries, std::uint
 
 bool SnapshotSink::add(const walk::Child& child, walk::Token& token) {
   if (!worker_.has_room(child)) return false;
-  snapshot::Place place =
-      worker_.add(child, entry_notes(child, child.stat != nullptr ? device_index(*child.stat) : 0));
-  if (child.is_directory) token = token_of(place);
+  std::uint32_t device = child.stat != nullptr ? device_index(*child.stat) : 0;
+  if (child.is_directory)
+    token = token_of(worker_.add(child, entry_notes(child, device)));
+  else
+    worker_.add(child, {device, 0, 0});
   return true;
 }
 

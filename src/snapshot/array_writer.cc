@@ -18,10 +18,6 @@ bool only_appended(std::uint32_t array) noexcept {
   return array == format::array_entries || array == format::array_names;
 }
 
-// Beyond so many shards there are more writers than processors: their buffers stay small. Those of a scan
-// that is so large that few workers write more of them do too, at little cost.
-constexpr std::uint32_t roomy_shards = 4;
-
 static_assert(AppendedFile::unit_bytes % format::block_bytes == 0);
 static_assert(49152 % sizeof(format::Directory) == 0 && 49152 % 4096 == 0);
 static_assert(40960 % sizeof(format::Wide) == 0 && 40960 % 4096 == 0);
@@ -32,9 +28,7 @@ ArrayWriter::ArrayWriter(int directory, std::uint32_t shard, std::uint32_t array
     : shard_(shard), array_(array), record_bytes_(array_record_bytes(array)) {
   std::string name = array_file_name(shard, array);
   if (only_appended(array))
-    appended_ = std::make_unique<AppendedFile>(
-        directory, std::move(name), format::records_offset,
-        shard < roomy_shards ? AppendedFile::Buffer::growing : AppendedFile::Buffer::small);
+    appended_ = std::make_unique<AppendedFile>(directory, std::move(name), format::records_offset);
   else
     mapped_ = std::make_unique<GrowingFile>(directory, std::move(name), format::records_offset,
                                             first_window_bytes(array));

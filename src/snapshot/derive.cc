@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include "base/short_copy.h"
+
 namespace pwalk::snapshot {
 
 namespace {
@@ -20,7 +22,7 @@ class Appender {
   }
   void bytes(std::string_view text) noexcept {
     value(static_cast<std::uint32_t>(text.size()));
-    if (!text.empty()) std::memcpy(at_, text.data(), text.size());
+    copy_short(at_, text.data(), text.size());
     at_ += text.size();
   }
   unsigned char* at() const noexcept { return at_; }

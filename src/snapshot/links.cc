@@ -203,25 +203,30 @@ class Climb {
 /// Adds each directory's excess to its parent's, children before parents, without recursion.
 void sum_upwards(DirectoryRecords& records, const std::atomic<bool>& stop) {
   struct Step {
-    Place directory;
+    format::Directory* record;
     std::uint32_t next;
   };
-  std::vector<Step> path{{{0, 0}, 0}};
-  while (!path.empty()) {
-    end_if(stop);
-    Step& step = path.back();
-    format::Directory& record = records.record(step.directory);
-    if (step.next < record.dir_count) {
-      Place below{record.child_shard, record.dir_first + step.next++};
-      path.push_back({below, 0});
-      continue;
-    }
-    path.pop_back();
-    if (path.empty()) return;
-    format::Directory& parent = records.record(path.back().directory);
+  auto add_to = [](format::Directory& parent, const format::Directory& record) {
     parent.excess_inodes += record.excess_inodes;
     parent.excess_apparent += record.excess_apparent;
     parent.excess_disk += record.excess_disk;
+  };
+  std::vector<Step> path{{&records.record({0, 0}), 0}};
+  for (;;) {
+    Step& step = path.back();
+    format::Directory& record = *step.record;
+    if (step.next < record.dir_count) {
+      format::Directory& child = records.record({record.child_shard, record.dir_first + step.next++});
+      if (child.dir_count == 0)
+        add_to(record, child);
+      else
+        path.push_back({&child, 0});
+      continue;
+    }
+    end_if(stop);
+    path.pop_back();
+    if (path.empty()) return;
+    add_to(*path.back().record, record);
   }
 }
 

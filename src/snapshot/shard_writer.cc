@@ -52,13 +52,15 @@ std::uint32_t ShardWriter::intern(const format::Attributes& attributes) {
 /// tenth of a scan's own work with 36,000 of them): the misses of a batch overlap.
 void ShardWriter::write_pending() {
   std::array<std::uint64_t, batch> hashes;
+  const std::uint32_t* table = table_.data();
+  std::size_t mask = table_.size() - 1;
   for (std::uint32_t i = 0; i < pending_; ++i) {
     hashes[i] = hash_of(pending_attributes_[i]);
-    __builtin_prefetch(&table_[hashes[i] & (table_.size() - 1)]);
+    __builtin_prefetch(&table[hashes[i] & mask]);
   }
   const ArrayWriter& array = *arrays_[format::array_attributes];
   for (std::uint32_t i = 0; i < pending_; ++i)
-    if (std::uint32_t index = table_[hashes[i] & (table_.size() - 1)]; index != 0)
+    if (std::uint32_t index = table[hashes[i] & mask]; index != 0)
       __builtin_prefetch(&array.at<format::Attributes>(index - 1));
   for (std::uint32_t i = 0; i < pending_; ++i)
     pending_entries_[i].attributes = intern(pending_attributes_[i], hashes[i]);
@@ -67,22 +69,24 @@ void ShardWriter::write_pending() {
 }
 
 std::uint32_t ShardWriter::intern(const format::Attributes& attributes, std::uint64_t hash) {
-  if (has_last_ && same(last_, attributes)) return last_index_;
-  last_ = attributes;
-  has_last_ = true;
   ArrayWriter& array = *arrays_[format::array_attributes];
-  std::size_t slot = hash & (table_.size() - 1);
-  bool full = table_.size() == table_slots_max && remembered_ >= table_slots_max / 2;
-  std::size_t limit = full ? probes_when_full : table_.size();
-  for (std::size_t probe = 0; probe < limit && table_[slot] != 0; ++probe) {
-    if (same(array.at<format::Attributes>(table_[slot] - 1), attributes))
-      return last_index_ = table_[slot] - 1;
-    slot = (slot + 1) & (table_.size() - 1);
+  if (hash == last_hash_ && array.records() != 0 &&
+      same(array.at<format::Attributes>(last_index_), attributes))
+    return last_index_;
+  last_hash_ = hash;
+  std::uint32_t* table = table_.data();
+  std::size_t mask = table_.size() - 1;
+  std::size_t slot = hash & mask;
+  bool full = mask == table_slots_max - 1 && remembered_ >= table_slots_max / 2;
+  std::size_t limit = full ? probes_when_full : mask + 1;
+  for (std::size_t probe = 0; probe < limit && table[slot] != 0; ++probe) {
+    if (same(array.at<format::Attributes>(table[slot] - 1), attributes)) return last_index_ = table[slot] - 1;
+    slot = (slot + 1) & mask;
   }
   last_index_ = static_cast<std::uint32_t>(array.records());
   array.append(attributes);
-  if (table_[slot] == 0) ++remembered_;
-  table_[slot] = last_index_ + 1;
+  if (table[slot] == 0) ++remembered_;
+  table[slot] = last_index_ + 1;
   if (!full && remembered_ * 2 > table_.size() && table_.size() < table_slots_max) enlarge_table();
   return last_index_;
 }

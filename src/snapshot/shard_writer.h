@@ -65,9 +65,8 @@ class ShardWriter {
   // Open addressing over indices + 1 into the attributes; 0 is free. A power of two, at most half full.
   std::vector<std::uint32_t> table_;
   std::uint64_t remembered_ = 0;
-  format::Attributes last_{};
+  std::uint64_t last_hash_ = 0;
   std::uint32_t last_index_ = 0;
-  bool has_last_ = false;
   std::uint32_t pending_ = 0;
   std::array<format::Entry, batch> pending_entries_;
   std::array<format::Attributes, batch> pending_attributes_;

@@ -131,13 +131,11 @@ void SnapshotWriter::gather_counts(Manifest& manifest, const OwnerExcess& excess
     manifest.excluded_entries += worker->excluded_;
     for (const auto& [key, count] : worker->errors_) errors[key] += count;
     for (const auto& [state, count] : worker->unread_) manifest.unread[state] += count;
-    auto add_to = [](std::map<std::uint32_t, OwnerTotals>& owners) {
-      return [&owners](const OwnerSums::Sums& sums) {
-        add_owner(owners[sums.id], {sums.entries, sums.apparent_bytes, sums.disk_bytes, 0, 0, 0});
-      };
-    };
-    worker->by_uid_.each(add_to(manifest.by_uid));
-    worker->by_gid_.each(add_to(manifest.by_gid));
+    worker->owners_.each([&](const OwnerSums::Sums& sums) {
+      OwnerTotals totals{sums.entries, sums.apparent_bytes, sums.disk_bytes, 0, 0, 0};
+      add_owner(manifest.by_uid[sums.uid], totals);
+      add_owner(manifest.by_gid[sums.gid], totals);
+    });
     for (std::size_t i = 0; i < worker->inode_ranges_.size(); ++i) {
       ranges[i].min = std::min(ranges[i].min, worker->inode_ranges_[i].min);
       ranges[i].max = std::max(ranges[i].max, worker->inode_ranges_[i].max);

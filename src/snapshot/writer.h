@@ -73,7 +73,10 @@ class WorkerWriter {
   /// started, where one shard cannot hold the names.
   bool begin(Place directory, std::uint64_t entries, std::uint64_t names_bytes, std::uint64_t targets_bytes);
   /// Whether the shard has room for one more child: only targets longer than guessed can fill it up.
-  bool has_room(const FoundEntry& child) const noexcept;
+  bool has_room(const FoundEntry& child) const noexcept {
+    return shard_->records(format::array_names) + child.name.size() + child.target.size() + 2 <=
+           names_bytes_max_;
+  }
   /// Adds the next child, in name order. For a directory, the place of its record.
   Place add(const FoundEntry& child, const EntryNotes& notes);
   Place add(const EntryInput& child) { return add(child, child); }
@@ -101,6 +104,7 @@ class WorkerWriter {
   void new_shard();
 
   SnapshotWriter& writer_;
+  std::uint64_t names_bytes_max_;  // of a shard
   ShardWriter* shard_ = nullptr;
   Place directory_{};        // whose block is being written
   std::uint32_t depth_ = 0;  // of that directory
@@ -122,8 +126,7 @@ class WorkerWriter {
     std::uint64_t max = 0;
   };
   std::vector<InodeRange> inode_ranges_;  // by device index
-  OwnerSums by_uid_;
-  OwnerSums by_gid_;
+  OwnerSums owners_;
 };
 
 class SnapshotWriter {

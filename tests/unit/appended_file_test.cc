@@ -58,21 +58,23 @@ TEST_F(AppendedFileTest, HoldsWhatWasAppendedAndExactlyThat) {
   }
 }
 
-TEST_F(AppendedFileTest, ABufferThatMayNotGrowIsOneUnit) {
+TEST_F(AppendedFileTest, TheBufferIsOneUnitHoweverLargeTheFile) {
   std::string bytes = pattern(3'000'001);
-  for (AppendedFile::Buffer buffer : {AppendedFile::Buffer::small, AppendedFile::Buffer::growing}) {
-    std::string name = "file" + std::to_string(static_cast<int>(buffer));
-    AppendedFile file(descriptor_.get(), name, start, buffer);
-    append_all(file, std::string_view(bytes).substr(0, 2'000'000));
-    std::string_view rest = std::string_view(bytes).substr(2'000'000);
-    rest.remove_prefix(file.append(rest.data(), rest.size()));
-    EXPECT_EQ(file.buffered_bytes() > AppendedFile::unit_bytes, buffer == AppendedFile::Buffer::growing);
-    if (file.full()) file.write_out();
-    append_all(file, rest);
-    file.complete("head", "tail");
-    EXPECT_EQ(read_file(descriptor_.get(), name, 1 << 30),
-              "head" + std::string(start - 4, '\0') + bytes + "tail");
-  }
+  AppendedFile file(descriptor_.get(), "file", start);
+  EXPECT_FALSE(file.full());
+  EXPECT_FALSE(file.append_text("there is no buffer yet"));
+  append_all(file, std::string_view(bytes).substr(0, 2'000'000));
+  std::string_view rest = std::string_view(bytes).substr(2'000'000);
+  rest.remove_prefix(file.append(rest.data(), rest.size()));
+  EXPECT_EQ(file.buffered_bytes(), AppendedFile::unit_bytes);
+  EXPECT_TRUE(file.full());
+  EXPECT_EQ(file.append("x", 1), 0u);
+  EXPECT_FALSE(file.append_text(""));
+  file.write_out();
+  append_all(file, rest);
+  file.complete("head", "tail");
+  EXPECT_EQ(read_file(descriptor_.get(), "file", 1 << 30),
+            "head" + std::string(start - 4, '\0') + bytes + "tail");
 }
 
 TEST_F(AppendedFileTest, AnExistingFileIsNotTouched) {
