@@ -11,6 +11,7 @@ namespace pwalk::walk {
 
 namespace {
 
+constexpr std::size_t fewest = 32;        // names of which each is compared with all
 constexpr std::size_t few = 64;           // names that are sorted by comparing them
 constexpr std::ptrdiff_t prefetched = 8;  // names ahead
 
@@ -22,6 +23,32 @@ bool rest_before(const Listed64& a, const Listed64& b) noexcept {
   if (order != 0) return order < 0;
   if (a.length != b.length) return a.length < b.length;
   return a.order < b.order;
+}
+
+bool name_before(const Listed64& a, const Listed64& b) noexcept {
+  return a.prefix != b.prefix ? a.prefix < b.prefix : rest_before(a, b);
+}
+
+/// As in most directories: each name goes where there are as many places before it as smaller names. Nothing
+/// branches on what a comparison says, since a processor that guesses wrong loses the time of a dozen.
+void sort_fewest(Listed64* names, std::size_t count) noexcept {
+  constexpr std::uint64_t number = 0xff;  // in a key's lowest byte, so that no two are equal
+  std::array<std::uint64_t, fewest> keys;
+  std::array<Listed64, fewest> listed;
+  for (std::size_t at = 0; at < count; ++at) {
+    keys[at] = (names[at].prefix & ~number) | at;
+    listed[at] = names[at];
+  }
+  for (std::size_t at = 0; at < count; ++at) {
+    std::size_t smaller = 0;
+    for (std::size_t other = 0; other < count; ++other) smaller += keys[other] < keys[at] ? 1 : 0;
+    names[smaller] = listed[at];
+  }
+  for (std::size_t first = 0, last; first < count; first = last) {
+    for (last = first + 1; last < count && ((names[last].prefix ^ names[first].prefix) & ~number) == 0;)
+      ++last;
+    if (last - first > 1) std::sort(names + first, names + last, name_before);
+  }
 }
 
 /// By prefix alone: many are first parted by the first byte in which any two differ, where they stand.
@@ -93,10 +120,10 @@ std::uint64_t prefix_of(const char* name, std::uint32_t length) noexcept {
 }
 
 void sort_by_name(std::span<Listed64> names) {
-  if (names.size() <= few)
-    std::sort(names.data(), names.data() + names.size(), [](const Listed64& a, const Listed64& b) {
-      return a.prefix != b.prefix ? a.prefix < b.prefix : rest_before(a, b);
-    });
+  if (names.size() <= fewest)
+    sort_fewest(names.data(), names.size());
+  else if (names.size() <= few)
+    std::sort(names.data(), names.data() + names.size(), name_before);
   else
     sort_by_prefix(names.data(), names.data() + names.size(), 0);
 }

@@ -16,8 +16,10 @@ namespace {
 constexpr std::size_t target_bytes_max = 65536;
 
 bool known_type(std::uint16_t type) noexcept {
-  return type == S_IFREG || type == S_IFDIR || type == S_IFLNK || type == S_IFCHR || type == S_IFBLK ||
-         type == S_IFIFO || type == S_IFSOCK;
+  constexpr unsigned known = 1u << (S_IFREG >> 12) | 1u << (S_IFDIR >> 12) | 1u << (S_IFLNK >> 12) |
+                             1u << (S_IFCHR >> 12) | 1u << (S_IFBLK >> 12) | 1u << (S_IFIFO >> 12) |
+                             1u << (S_IFSOCK >> 12);
+  return (type & ~S_IFMT) == 0 && (known >> (type >> 12) & 1) != 0;
 }
 
 /// Type bits of a d_type; 0 for DT_UNKNOWN and for what is no type of stat (DT_WHT).
@@ -91,20 +93,19 @@ NotEntered Worker::classify(const struct statx& stat, bool other_mount) {
 
 bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error,
                            unsigned tries_left) {
-  if (error == ENOENT) {
+  if (error == 0) {
+    if (!known_type(stat->stx_mode & S_IFMT)) error = EIO;  // a broken file system
+  } else if (error == ENOENT) {
     sink_.vanished();
     return true;
-  }
-  if (error == not_answered) {
+  } else if (error == not_answered) {
     error = ETIMEDOUT;
     gave_up_ = true;
-  }
-  if (error == ECANCELED && shared_.ending()) {
+  } else if (error == ECANCELED && shared_.ending()) {
     cut_short_ = true;
     shared_.cut_short.store(true, std::memory_order_relaxed);
     return true;
   }
-  if (error == 0 && !known_type(stat->stx_mode & S_IFMT)) error = EIO;  // a broken file system
   Child child;
   child.name = listed.name();
   child.dirent_inode = listed.dirent->d_ino;
