@@ -26,7 +26,7 @@ for kind in src wide deep; do
       grep -q "^entries=$found directories=$directories bytes=$bytes errors=0 " "$work/out"
   done
 done
-for way in none record-{write,mmap,populate,direct,locked,single,path} count-{worker,atomic,mutex} sort-{memcmp,prefix,simd} pinned uring-8; do
+for way in none record-{write,mmap,populate,direct,locked,single,path} least count-{worker,atomic,mutex} sort-{memcmp,prefix,simd} pinned uring-8; do
   run "$build/tests/bench/ways" -t 3 -o "$work" "$way" "$work/src"
   [ "$status" -eq 77 ] && continue
   expect "ways $way" 0

@@ -11,6 +11,9 @@
 //   count-worker, -atomic, -mutex   entries counted in a cache line of each thread; in one for all; locked
 //   sort-memcmp, -prefix, -simd     names sorted with memcmp; by eight bytes as a number first; by 32 bytes
 //   pinned                          each thread on a processor of its own
+//   least                           what any scan of this kind does: record-write, but each directory's
+//   entries sorted
+//                                   by name, summed, and all that is written hashed with XXH3; nothing else
 //   uring-DEPTH                     openat and statx through io_uring, so many at a time for each thread
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
@@ -28,6 +31,7 @@
 #include <string_view>
 
 #include "bare_walk.h"
+#include "base/hash.h"
 #ifdef HAVE_LIBURING
 #include "uring_walk.h"
 #endif
@@ -45,6 +49,7 @@ enum class Sort { none, memcmp, prefix, simd };
 
 Output output = Output::none;
 bool with_path = false;
+bool least = false;
 Count count = Count::none;
 Sort sort = Sort::none;
 std::string output_directory = ".";
@@ -60,6 +65,7 @@ constexpr std::size_t piece = std::size_t{1} << 20;
 constexpr std::size_t step = std::size_t{2} << 20;
 constexpr std::size_t reserved = std::size_t{64} << 30;
 constexpr std::size_t growth = std::size_t{64} << 20;
+constexpr std::size_t hashed = 65536;
 
 /// One file, nameless from the beginning: nothing is left behind.
 int new_file(int flags) {
@@ -129,6 +135,9 @@ class Appended {
  private:
   static bool is_mapped() { return output == Output::mapped || output == Output::populated; }
   void put(const void* bytes, std::size_t length) {
+    if (least)
+      for (std::size_t at = 0; at < length; at += hashed)
+        hashes_.push_back(pwalk::hash64(static_cast<const char*>(bytes) + at, std::min(hashed, length - at)));
     if (::write(file_, bytes, length) != static_cast<ssize_t>(length)) fail("ways: write");
   }
 
@@ -137,6 +146,7 @@ class Appended {
   std::size_t used_ = 0;
   std::size_t mapped_ = 0;
   std::size_t populated_ = 0;
+  std::vector<std::uint64_t> hashes_;
 };
 
 struct Record {
@@ -213,6 +223,7 @@ class Ways {
   explicit Ways(unsigned) {}
 
   void listed(const char* bytes, std::uint32_t length) {
+    if (least) return write_directory();
     if (sort == Sort::none) return;
     names_.clear();
     for (std::uint32_t at = 0; at < length;) {
@@ -232,6 +243,7 @@ class Ways {
   }
 
   void entry(const std::string& path, const char* name, const struct statx& stat) {
+    if (least) return keep(name, stat);
     if (output != Output::none) write(path, name, stat);
     if (count == Count::worker)
       own_.entries.store(own_.entries.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -243,21 +255,65 @@ class Ways {
   }
 
   void end() {
+    write_directory();
     records_.end();
     file_names_.end();
   }
 
  private:
+  static Record record_of(const struct statx& stat, std::uint32_t name) {
+    return {stat.stx_ino,
+            stat.stx_size,
+            stat.stx_blocks,
+            nanoseconds(stat.stx_atime),
+            nanoseconds(stat.stx_mtime),
+            nanoseconds(stat.stx_ctime),
+            nanoseconds(stat.stx_btime),
+            name,
+            stat.stx_mode};
+  }
+
+  /// An entry's record, and its name, which starts at `name` in texts_; the prefix as it is sorted by.
+  struct Kept {
+    Record record;
+    std::uint64_t prefix;
+    std::uint32_t length;
+  };
+  void keep(const char* name, const struct statx& stat) {
+    auto length = static_cast<std::uint32_t>(std::strlen(name));
+    auto begin = static_cast<std::uint32_t>(texts_.size());
+    std::uint64_t prefix = 0;
+    std::memcpy(&prefix, name, std::min<std::size_t>(length, sizeof prefix));
+    texts_.append(name, length + 1);
+    kept_.push_back({record_of(stat, begin), __builtin_bswap64(prefix), length});
+  }
+  /// What one call listed is what is sorted together: of all but the largest directories everything.
+  void write_directory() {
+    order_.clear();
+    for (const Kept& kept : kept_) order_.push_back(&kept);
+    std::sort(order_.begin(), order_.end(), [this](const Kept* a, const Kept* b) {
+      return a->prefix != b->prefix ? a->prefix < b->prefix
+                                    : std::string_view(&texts_[a->record.name], a->length) <
+                                          std::string_view(&texts_[b->record.name], b->length);
+    });
+    for (const Kept* kept : order_) {
+      Record record = kept->record;
+      sums_[0] += 1;
+      sums_[1] += record.size;
+      sums_[2] += record.blocks;
+      newest_ = std::max({newest_, record.mtime, record.ctime});
+      const char* name = &texts_[record.name];
+      record.name = name_bytes_;
+      name_bytes_ += kept->length + 1;
+      records_.append(&record, sizeof record);
+      file_names_.append(name, kept->length + 1);
+    }
+    kept_.clear();
+    texts_.clear();
+  }
+
   void write(const std::string& path, const char* name, const struct statx& stat) {
-    Record record{stat.stx_ino,
-                  stat.stx_size,
-                  stat.stx_blocks,
-                  nanoseconds(stat.stx_atime),
-                  nanoseconds(stat.stx_mtime),
-                  nanoseconds(stat.stx_ctime),
-                  nanoseconds(stat.stx_btime),
-                  name_bytes_,
-                  stat.stx_mode};
+    Record record = record_of(stat, name_bytes_);
     std::size_t length = std::strlen(name) + 1;
     if (with_path) {
       struct Long {
@@ -287,6 +343,11 @@ class Ways {
   std::uint32_t name_bytes_ = 0;
   Counter own_;
   std::vector<Name> names_;
+  std::vector<Kept> kept_;
+  std::string texts_;
+  std::vector<const Kept*> order_;
+  std::uint64_t sums_[3] = {};
+  std::int64_t newest_ = 0;
 };
 
 /// Whether `way` is known; sets what it means.
@@ -297,10 +358,11 @@ bool choose(std::string_view way, pwalk::bench::WalkOptions& options) {
   } const outputs[] = {{"record-write", Output::write},        {"record-mmap", Output::mapped},
                        {"record-populate", Output::populated}, {"record-direct", Output::direct},
                        {"record-locked", Output::locked},      {"record-single", Output::single},
-                       {"record-path", Output::write}};
+                       {"record-path", Output::write},         {"least", Output::write}};
   for (const auto& each : outputs)
     if (way == each.name) output = each.output;
   with_path = way == "record-path";
+  least = way == "least";
   if (way == "count-worker") count = Count::worker;
   if (way == "count-atomic") count = Count::atomic;
   if (way == "count-mutex") count = Count::mutex;
