@@ -71,10 +71,10 @@ class LookAhead {
     Block(int descriptor, std::span<const Listed64> listed, PackedStat* found);
     std::vector<Listed64> names;  // of its own: the listing grows, and is sorted, meanwhile
     PackedStat* stats;
-    std::vector<int> errors;
+    std::vector<StatError> errors;
     SharedStats shared;
   };
-  static constexpr int nobody_looked = -1;  // as an error
+  static constexpr StatError nobody_looked = -1;  // as an error
   std::size_t blocks_max(std::uint64_t size) const noexcept;
 
   Queues& queues_;

@@ -16,12 +16,15 @@ namespace pwalk::walk {
 
 class LookAhead;
 
+/// 0, an errno, or a mark below 0; short, since where there are many they are read in the order of names.
+using StatError = std::int16_t;
+
 /// Names to look at, and where what is found goes: to the position of the name, in one of the two forms.
 struct StatWork {
   int descriptor = -1;
   const Listed64* names = nullptr;
   struct statx* stats = nullptr;
-  int* errors = nullptr;
+  StatError* errors = nullptr;
   std::uint32_t count = 0;
   const LookAhead* known = nullptr;  // what was found before, if anything was
   PackedStat* packed = nullptr;      // instead of stats

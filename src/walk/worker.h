@@ -94,8 +94,8 @@ class Worker {
  private:
   /// What the task in hand has come to: where to go on when a call never answers.
   enum class Stage { idle, opening, opened, listing, looking, handing_over, helping };
-  static constexpr unsigned raced_tries = 16;  // to see what a name is that keeps changing
-  static constexpr int not_answered = -1;      // as an error of a name: nobody has looked at it (yet)
+  static constexpr unsigned raced_tries = 16;    // to see what a name is that keeps changing
+  static constexpr StatError not_answered = -1;  // as an error of a name: nobody has looked at it (yet)
 
   struct Opened {
     Fd descriptor;
@@ -134,7 +134,7 @@ class Worker {
   bool hand_over(int descriptor);
   bool hand_over_in_parts(int descriptor);
   StatWork part_from(int descriptor, std::size_t begin) noexcept;
-  bool hand_over_names(int descriptor, std::size_t end, const struct statx* stats, const int* errors,
+  bool hand_over_names(int descriptor, std::size_t end, const struct statx* stats, const StatError* errors,
                        bool by_order);
   bool hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error,
                      unsigned tries_left = raced_tries);
@@ -177,7 +177,7 @@ class Worker {
   Listing listing_;
   LookAhead ahead_;
   LargeMemory stats_;  // stats_at_once of them; untouched pages cost nothing
-  std::vector<int> stat_errors_;
+  std::vector<StatError> stat_errors_;
   std::vector<char> target_;
   std::string acl_names_;
   std::string access_acl_;

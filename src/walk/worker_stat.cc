@@ -65,15 +65,15 @@ void Worker::stat_portion(const StatWork& work, std::uint32_t begin, std::uint32
     std::uint32_t few = at + std::min(end - at, look_up_every);
     if (work.known == nullptr && work.packed == nullptr && !seat_.watched()) {
       for (; at < few; ++at)
-        work.errors[at] = stat_entry(work.descriptor, work.names[at].dirent->d_name, work.stats[at],
-                                     shared_.options.stat_sync);
+        work.errors[at] = static_cast<StatError>(stat_entry(work.descriptor, work.names[at].dirent->d_name,
+                                                            work.stats[at], shared_.options.stat_sync));
       continue;
     }
     for (; at < few; ++at)
       if (stat_one(work, at, end)) ++known;
   }
   Counters::add(counters_.entries, at - begin - known);
-  std::fill(work.errors + at, work.errors + end, ECANCELED);
+  std::fill(work.errors + at, work.errors + end, StatError{ECANCELED});
 }
 
 /// Name `at` of a portion up to `end`, whatever is asked of it; true if it was looked at ahead.
@@ -85,8 +85,9 @@ bool Worker::stat_one(const StatWork& work, std::uint32_t at, std::uint32_t end)
     __builtin_prefetch(work.names[at + prefetched].dirent->d_name);
   if (known(at)) return true;
   struct statx& stat = work.packed != nullptr ? looked_at_ : work.stats[at];
-  work.errors[at] = look_at(work.descriptor, work.names[at].dirent->d_name, stat, shared_.options.stat_sync);
-  if (work.packed != nullptr && work.errors[at] == 0) pack(stat, work.packed[at]);
+  int error = look_at(work.descriptor, work.names[at].dirent->d_name, stat, shared_.options.stat_sync);
+  work.errors[at] = static_cast<StatError>(error);
+  if (work.packed != nullptr && error == 0) pack(stat, work.packed[at]);
   return false;
 }
 
@@ -185,8 +186,8 @@ bool Worker::hand_over_rest() {
 
 /// Those that were not handed over yet, up to `end`; stats and errors are by the order of listing, or by
 /// position in the part.
-bool Worker::hand_over_names(int descriptor, std::size_t end, const struct statx* stats, const int* errors,
-                             bool by_order) {
+bool Worker::hand_over_names(int descriptor, std::size_t end, const struct statx* stats,
+                             const StatError* errors, bool by_order) {
   const Listed64* names = listing_.names().data();
   std::size_t count = listing_.names().size();
   for (; handed_over_ < end; ++handed_over_) {

@@ -15,7 +15,7 @@
 namespace pwalk::walk {
 namespace {
 
-StatWork work_of(std::vector<int>& errors) {
+StatWork work_of(std::vector<StatError>& errors) {
   StatWork work;
   work.errors = errors.data();
   work.count = static_cast<std::uint32_t>(errors.size());
@@ -30,18 +30,18 @@ void take_all(SharedStats& shared) {
 
 TEST(SharedStats, PortionsCoverEveryNameOnce) {
   for (std::uint32_t portion : {0u, 1u, 7u, 100u, 1000u}) {
-    std::vector<int> errors(100);
+    std::vector<StatError> errors(100);
     SharedStats shared(work_of(errors), portion);
     EXPECT_FALSE(shared.exhausted());
     take_all(shared);
     EXPECT_TRUE(shared.exhausted());
-    EXPECT_EQ(errors, std::vector<int>(100, 1));
+    EXPECT_EQ(errors, std::vector<StatError>(100, 1));
   }
 }
 
 TEST(SharedStats, AnIdleWorkerIsGivenTheOfferUntilItIsExhausted) {
   Queues queues(2, 2);
-  std::vector<int> errors(10);
+  std::vector<StatError> errors(10);
   SharedStats shared(work_of(errors), 5);
   queues.offer(shared);
   Task task;
@@ -74,12 +74,12 @@ TEST(SharedStats, WithdrawingWaitsForTheHelpersAndLosesNothing) {
       }
     });
   for (int round = 0; round < rounds; ++round) {
-    std::vector<int> errors(20000);
+    std::vector<StatError> errors(20000);
     SharedStats shared(work_of(errors), 64);
     queues.offer(shared);
     take_all(shared);
     queues.withdraw(shared);
-    ASSERT_EQ(errors, std::vector<int>(20000, 1)) << "round " << round;
+    ASSERT_EQ(errors, std::vector<StatError>(20000, 1)) << "round " << round;
   }
   queues.close();
   threads.clear();
