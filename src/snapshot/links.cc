@@ -213,6 +213,7 @@ void sum_upwards(DirectoryRecords& records, const std::atomic<bool>& stop) {
   };
   std::vector<Step> path{{&records.record({0, 0}), 0}};
   for (;;) {
+    end_if(stop);
     Step& step = path.back();
     format::Directory& record = *step.record;
     if (step.next < record.dir_count) {
@@ -223,7 +224,6 @@ void sum_upwards(DirectoryRecords& records, const std::atomic<bool>& stop) {
         path.push_back({&child, 0});
       continue;
     }
-    end_if(stop);
     path.pop_back();
     if (path.empty()) return;
     add_to(*path.back().record, record);

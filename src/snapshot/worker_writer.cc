@@ -217,7 +217,7 @@ Place WorkerWriter::allot(const FoundEntry& found, const EntryNotes& notes, Plac
   return place;
 }
 
-/// Once for each entry of a scan, so its parts are no calls.
+/// Once for each entry of a scan, so those of its parts that are in this file are no calls.
 [[gnu::flatten]] Place WorkerWriter::add(const FoundEntry& child, const EntryNotes& notes) {
   take_facts(child, facts_);
   block_hasher_.add(child.name, child.target, facts_);

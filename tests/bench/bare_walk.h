@@ -57,8 +57,8 @@ struct WalkOptions {
 };
 
 /// Visitor: `static constexpr bool wants_paths`; a constructor from the thread's number; listed(names, bytes)
-/// for each getdents64, entry(path of the directory, name, stat) for each entry, end() when there are no
-/// more.
+/// for each getdents64, entry(path of the directory, name, stat) for each entry, looked() after those of one
+/// getdents64 or of the part of it that this thread looked at, end() when there are no more.
 template <class Visitor>
 class BareWalk {
  public:
@@ -213,6 +213,7 @@ class BareWalk {
         share_half();
         if (end - at > worth_a_wake_up) end = share_names(directory, names, at, end);
       }
+      visitor_.looked();
     }
 
     /// Gives away the second half of the names; where the first ends.

@@ -18,6 +18,7 @@ struct Nothing {
   explicit Nothing(unsigned) {}
   void listed(const char*, std::uint32_t) {}
   void entry(const std::string&, const char*, const struct statx&) {}
+  void looked() {}
   void end() {}
 };
 

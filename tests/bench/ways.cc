@@ -1,4 +1,4 @@
-// ways [-t THREADS] [-o DIR] WAY TREE: the bare walk of `floor` with one thing more that a scanner may do, in
+// ways [-t THREADS] [-o DIR] WAY TREE: the bare walk of `floor` with something more that a scanner may do, in
 // one of the ways in which it can be done; tests/bench/settle compares them. Output goes to files in DIR,
 // which are removed. Prints what floor prints. WAY:
 //   none                        nothing more
@@ -11,9 +11,9 @@
 //   count-worker, -atomic, -mutex   entries counted in a cache line of each thread; in one for all; locked
 //   sort-memcmp, -prefix, -simd     names sorted with memcmp; by eight bytes as a number first; by 32 bytes
 //   pinned                          each thread on a processor of its own
-//   least                           what any scan of this kind does: record-write, but each directory's
-//   entries sorted
-//                                   by name, summed, and all that is written hashed with XXH3; nothing else
+//   least                           what no scan with sorted, hashed and summed records can do without:
+//                                   record-write, what each getdents64 lists sorted by name and summed,
+//                                   what is written hashed with XXH3
 //   uring-DEPTH                     openat and statx through io_uring, so many at a time for each thread
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
@@ -179,6 +179,8 @@ struct alignas(128) Counter {
 Counter shared_counter;
 std::mutex count_mutex;
 std::uint64_t counted = 0;
+std::atomic<std::uint64_t> least_entries{0};
+std::atomic<std::uint64_t> least_bytes{0};
 
 // ---- sorting ----------------------------------------------------------------------------------------------
 
@@ -223,7 +225,7 @@ class Ways {
   explicit Ways(unsigned) {}
 
   void listed(const char* bytes, std::uint32_t length) {
-    if (least) return write_directory();
+    if (least) return;
     if (sort == Sort::none) return;
     names_.clear();
     for (std::uint32_t at = 0; at < length;) {
@@ -254,8 +256,14 @@ class Ways {
     }
   }
 
+  void looked() {
+    if (least) write_directory();
+  }
   void end() {
-    write_directory();
+    if (least) {
+      least_entries += sums_[0];
+      least_bytes += sums_[1];
+    }
     records_.end();
     file_names_.end();
   }
@@ -287,7 +295,8 @@ class Ways {
     texts_.append(name, length + 1);
     kept_.push_back({record_of(stat, begin), __builtin_bswap64(prefix), length});
   }
-  /// What one call listed is what is sorted together: of all but the largest directories everything.
+  /// What one call listed, or the part of it that this thread looked at, is what is sorted together: of all
+  /// but large directories everything.
   void write_directory() {
     order_.clear();
     for (const Kept& kept : kept_) order_.push_back(&kept);
@@ -363,6 +372,7 @@ bool choose(std::string_view way, pwalk::bench::WalkOptions& options) {
     if (way == each.name) output = each.output;
   with_path = way == "record-path";
   least = way == "least";
+  if (least) options.statx_mask |= STATX_BTIME | STATX_MNT_ID;
   if (way == "count-worker") count = Count::worker;
   if (way == "count-atomic") count = Count::atomic;
   if (way == "count-mutex") count = Count::mutex;
@@ -416,6 +426,10 @@ int main(int words_count, char** words) {
     }
   }
   std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
+  if (least && (least_entries != sum.entries || least_bytes != sum.bytes)) {
+    std::fputs("ways: least has summed something else\n", stderr);
+    return 2;
+  }
   std::printf("entries=%llu directories=%llu bytes=%llu errors=%llu seconds=%.3f\n",
               static_cast<unsigned long long>(sum.entries), static_cast<unsigned long long>(sum.directories),
               static_cast<unsigned long long>(sum.bytes), static_cast<unsigned long long>(sum.errors),

@@ -77,6 +77,24 @@ TEST_F(AppendedFileTest, TheBufferIsOneUnitHoweverLargeTheFile) {
             "head" + std::string(start - 4, '\0') + bytes + "tail");
 }
 
+TEST_F(AppendedFileTest, ATextIsTakenIfItDoesNotFillTheBuffer) {
+  for (std::uint64_t room : {1u, 2u, 10u}) {
+    std::string name = "file" + std::to_string(room);
+    AppendedFile file(descriptor_.get(), name, start);
+    std::string bytes = pattern(AppendedFile::unit_bytes - room);
+    file.append(bytes.data(), bytes.size());
+    EXPECT_FALSE(file.append_text(std::string(room - 1, 'x')));
+    EXPECT_EQ(file.buffered_bytes(), bytes.size());
+    bool fits = room > 1;
+    std::string text(fits ? room - 2 : 0, 'y');
+    EXPECT_EQ(file.append_text(text), fits);
+    if (fits) bytes += text + '\0';
+    file.complete("head", "tail");
+    EXPECT_EQ(read_file(descriptor_.get(), name, 1 << 30),
+              "head" + std::string(start - 4, '\0') + bytes + "tail");
+  }
+}
+
 TEST_F(AppendedFileTest, AnExistingFileIsNotTouched) {
   directory_.write_file("taken", "mine");
   AppendedFile file(descriptor_.get(), "taken", start);

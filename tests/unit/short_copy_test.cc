@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace pwalk {
 namespace {
@@ -20,6 +21,17 @@ TEST(ShortCopy, IsMemcpy) {
       copy_short(to.data() + 50 + shift, from.data() + shift, length);
       ASSERT_EQ(to, expected) << length << " bytes from " << shift;
     }
+}
+
+// A sanitizer sees what is read outside of the source.
+TEST(ShortCopy, ReadsNoMore) {
+  for (std::size_t length = 1; length <= 100; ++length) {
+    std::vector<char> from(length, 'x');
+    from.shrink_to_fit();
+    std::vector<char> to(length);
+    copy_short(to.data(), from.data(), length);
+    ASSERT_EQ(to, from);
+  }
 }
 
 TEST(ShortCopy, OfNothingMayBeFromNowhere) {
