@@ -11,9 +11,9 @@
 //   count-worker, -atomic, -mutex   entries counted in a cache line of each thread; in one for all; locked
 //   sort-memcmp, -prefix, -simd     names sorted with memcmp; by eight bytes as a number first; by 32 bytes
 //   pinned                          each thread on a processor of its own
-//   least                           what no scan with sorted, hashed and summed records can do without:
-//                                   record-write, what each getdents64 lists sorted by name and summed,
-//                                   what is written hashed with XXH3
+//   least                           the least that a scan with sorted, hashed and summed records does, done
+//                                   plainly: record-write, what each getdents64 lists sorted by name and
+//                                   summed, what is written hashed with XXH3
 //   uring-DEPTH                     openat and statx through io_uring, so many at a time for each thread
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
