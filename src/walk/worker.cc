@@ -107,15 +107,7 @@ void Worker::conclude() {
 }
 
 void Worker::take_over(Worker& stuck) {
-  completing_ = stuck.completing_ = false;
-  try {
-    stuck.conclude();
-    in_hand_ = stuck.in_hand_;
-  } catch (...) {
-    shared_.fail(std::current_exception());
-    if (!stuck.completing_ && stuck.task_.node != nullptr)
-      shared_.queues.push(number_, {stuck.task_.node, stuck.task_.position, stuck.task_.position + 1});
-  }
+  stuck.leave_behind();
   run();
 }
 

@@ -611,6 +611,7 @@ TEST_F(WalkerAcls, ALostAclIsNoErrorAndAnUnreadableOneIs) {
     ASSERT_TRUE(walk(1));
     EXPECT_EQ(outcome("").acl_error, 0) << error;
     EXPECT_EQ(seen_.acls[""].first, "");
+    EXPECT_EQ(counts_.errors, 0u);
   }
   for (int error : {EIO, EACCES}) {
     seen_.forget();
@@ -618,6 +619,7 @@ TEST_F(WalkerAcls, ALostAclIsNoErrorAndAnUnreadableOneIs) {
     ASSERT_TRUE(walk(1));
     EXPECT_EQ(outcome("").acl_error, error);
     EXPECT_EQ(outcome("").listed, Listed::whole);
+    EXPECT_EQ(counts_.errors, counts_.directories);
   }
 }
 
