@@ -14,8 +14,8 @@ namespace pwalk::scan {
 walk::Token token_of(snapshot::Place place) noexcept;
 snapshot::Place place_of(walk::Token token) noexcept;
 
-/// What the writer is told of a directory, or of the root, besides what was found; `device_index` is that of its
-/// stat.
+/// What the writer is told of a directory, or of the root, besides what was found; `device_index` is that of
+/// its stat.
 snapshot::EntryNotes entry_notes(const walk::Child& child, std::uint32_t device_index) noexcept;
 
 class SnapshotSink : public walk::Sink {

@@ -60,8 +60,8 @@ class LinkNotes {
   std::vector<Run> runs_;
 };
 
-/// Access to the directory records of all shards, for the one thread that runs after the walk. They stay where
-/// they are.
+/// Access to the directory records of all shards, for the one thread that runs after the walk. They stay
+/// where they are.
 class DirectoryRecords {
  public:
   virtual ~DirectoryRecords() = default;
