@@ -240,7 +240,7 @@ Place WorkerWriter::allot(const FoundEntry& found, const EntryNotes& notes, Plac
 
 void WorkerWriter::note_stat(const struct statx& stat, std::uint32_t device_index, Place directory) {
   if (device_index >= inode_ranges_.size()) inode_ranges_.resize(device_index + 1);
-  InodeRange& range = inode_ranges_.data()[device_index];
+  InodeRange& range = inode_ranges_[device_index];
   range.min = std::min<std::uint64_t>(range.min, stat.stx_ino);
   range.max = std::max<std::uint64_t>(range.max, stat.stx_ino);
 
