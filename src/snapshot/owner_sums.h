@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -25,26 +26,48 @@ class OwnerSums {
   };
 
   void add(std::uint32_t uid, std::uint32_t gid, std::uint64_t apparent_bytes, std::uint64_t disk_bytes) {
-    if (last_ == nullptr || last_->uid != uid || last_->gid != gid) last_ = &find(uid, gid);
-    last_->entries += 1;
-    last_->apparent_bytes += apparent_bytes;
-    last_->disk_bytes += disk_bytes;
+    if (waiting_count_ == 0 || !is_of(waiting_[waiting_count_ - 1], uid, gid)) {
+      if (waiting_count_ == batch) add_waiting();
+      waiting_[waiting_count_++] = {0, 0, 0, uid, gid};
+    }
+    Sums& sums = waiting_[waiting_count_ - 1];
+    sums.entries += 1;
+    sums.apparent_bytes += apparent_bytes;
+    sums.disk_bytes += disk_bytes;
   }
 
   /// Calls `take` with the sums of each owner and group, in no order.
   template <class Take>
-  void each(Take take) const {
+  void each(Take take) {
+    add_waiting();
     for (const Sums& sums : places_)
       if (sums.entries != 0) take(sums);
   }
 
  private:
+  static bool is_of(const Sums& sums, std::uint32_t uid, std::uint32_t gid) noexcept {
+    return sums.uid == uid && sums.gid == gid;
+  }
+  void add_waiting() {
+    for (std::uint32_t i = 0; i < waiting_count_; ++i)
+      __builtin_prefetch(&places_[first_place_of(waiting_[i].uid, waiting_[i].gid)]);
+    for (std::uint32_t i = 0; i < waiting_count_; ++i) {
+      const Sums& waiting = waiting_[i];
+      Sums& sums = find(waiting.uid, waiting.gid);
+      sums.entries += waiting.entries;
+      sums.apparent_bytes += waiting.apparent_bytes;
+      sums.disk_bytes += waiting.disk_bytes;
+    }
+    waiting_count_ = 0;
+  }
+  // The multiplier spreads ids that follow one another, as they do (2^64 / golden ratio).
+  std::size_t first_place_of(std::uint32_t uid, std::uint32_t gid) const noexcept {
+    return ((std::uint64_t{uid} << 32 | gid) * std::uint64_t{0x9e3779b97f4a7c15}) >> shift_;
+  }
   std::size_t place_of(std::uint32_t uid, std::uint32_t gid) const noexcept {
-    // The multiplier spreads ids that follow one another, as they do (2^64 / golden ratio).
     const Sums* places = places_.data();
-    std::size_t at = ((std::uint64_t{uid} << 32 | gid) * std::uint64_t{0x9e3779b97f4a7c15}) >> shift_;
-    while (places[at].entries != 0 && (places[at].uid != uid || places[at].gid != gid))
-      at = (at + 1) & (places_.size() - 1);
+    std::size_t at = first_place_of(uid, gid);
+    while (places[at].entries != 0 && !is_of(places[at], uid, gid)) at = (at + 1) & (places_.size() - 1);
     return at;
   }
   Sums& find(std::uint32_t uid, std::uint32_t gid) {
@@ -69,7 +92,11 @@ class OwnerSums {
   unsigned shift_ = 58;  // 64 - log2 of the places: their number is the hash's highest bits
   std::vector<Sums> places_ = std::vector<Sums>(64);
   std::size_t used_ = 0;
-  Sums* last_ = nullptr;  // of who was added to last: what follows is often the same owner's
+  // Entries in a row that have the same owner and group are one. Where owners are many, each look-up misses
+  // the nearest cache: those of a batch are fetched together.
+  static constexpr std::uint32_t batch = 64;
+  std::uint32_t waiting_count_ = 0;
+  std::array<Sums, batch> waiting_;
 };
 
 }  // namespace pwalk::snapshot

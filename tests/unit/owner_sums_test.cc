@@ -12,7 +12,7 @@ namespace {
 
 using Owners = std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::uint64_t>>;
 
-Owners gathered(const OwnerSums& sums) {
+Owners gathered(OwnerSums& sums) {
   Owners all;
   sums.each([&](const OwnerSums::Sums& owner) {
     EXPECT_TRUE(all.emplace(std::pair(owner.uid, owner.gid),
@@ -24,7 +24,8 @@ Owners gathered(const OwnerSums& sums) {
 }
 
 TEST(OwnerSums, OfNobodyAreNone) {
-  EXPECT_TRUE(gathered(OwnerSums()).empty());
+  OwnerSums sums;
+  EXPECT_TRUE(gathered(sums).empty());
 }
 
 TEST(OwnerSums, EachOwnerHasItsOwn) {
