@@ -1,6 +1,10 @@
 // A file that is only appended to, through one buffer. What is written is not touched again, so it needs no
 // mapping: a full disk is an error of a write, pages come in large folios, and nothing stays resident.
 //
+// The buffer's contents begin at start_offset in the file, but each write begins at a multiple of the
+// buffer's size, so that it makes one folio instead of five: the last start_offset bytes wait for the next
+// write, in front of the buffer.
+//
 // The file is opened for each write and closed again: descriptors do not follow the number of files.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -11,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/fd.h"
 #include "base/short_copy.h"
 
 namespace pwalk {
@@ -21,17 +26,17 @@ class AppendedFile {
   static constexpr std::uint64_t unit_bytes = 65536;
 
   /// The file `name` in `directory` (a descriptor that outlives this object) is created at the first write.
-  /// Its contents start at `start_offset`.
+  /// Its contents start at `start_offset`, at most unit_bytes.
   AppendedFile(int directory, std::string name, std::uint64_t start_offset);
 
-  std::uint64_t bytes() const noexcept { return written_ + used_; }
+  std::uint64_t bytes() const noexcept { return before_ + used_; }
 
   /// Appends up to `length` bytes, as far as the buffer has room; returns how many. Once full() the buffer
   /// takes nothing until write_out().
   std::uint64_t append(const void* bytes, std::uint64_t length) {
-    if (buffer_ == nullptr) buffer_.reset(new unsigned char[unit_bytes]);
+    if (memory_ == nullptr) make_buffer();
     std::uint64_t part = length < unit_bytes - used_ ? length : unit_bytes - used_;
-    std::memcpy(buffer_.get() + used_, bytes, part);
+    std::memcpy(buffer_ + used_, bytes, part);
     used_ += part;
     return part;
   }
@@ -40,17 +45,18 @@ class AppendedFile {
   /// if not.
   bool append_text(std::string_view text) noexcept {
     if (buffer_ == nullptr || text.size() + 1 >= unit_bytes - used_) return false;
-    unsigned char* at = buffer_.get() + used_;
+    unsigned char* at = buffer_ + used_;
     copy_short(at, text.data(), text.size());
     at[text.size()] = '\0';
     used_ += text.size() + 1;
     return true;
   }
   /// What is in the buffer: the last buffered_bytes() of the file.
-  const unsigned char* buffered() const noexcept { return buffer_.get(); }
+  const unsigned char* buffered() const noexcept { return buffer_; }
   std::uint64_t buffered_bytes() const noexcept { return used_; }
 
-  /// Writes the buffer and empties it. std::system_error: ENOSPC, EDQUOT, EFBIG, EIO …
+  /// Takes what the buffer, which is full, holds; all but the last start_offset bytes are written at once.
+  /// std::system_error: ENOSPC, EDQUOT, EFBIG, EIO …
   void write_out();
 
   /// Writes what is buffered, `head` at file offset 0 and `tail` behind all contents, and lets write-back of
@@ -60,16 +66,17 @@ class AppendedFile {
   const std::string& name() const noexcept { return name_; }
 
  private:
-  void write_buffer(int descriptor);
+  void make_buffer();
+  Fd open() const;
 
   int directory_;
   std::string name_;
   std::uint64_t start_offset_;
-  bool created_ = false;
-  std::uint64_t used_ = 0;
-  std::uint64_t written_ = 0;
-  std::uint64_t write_back_ = 0;  // of the written bytes, those whose write-back was started
-  std::unique_ptr<unsigned char[]> buffer_;
+  std::uint64_t used_ = 0;        // bytes of the buffer
+  std::uint64_t before_ = 0;      // bytes of contents before it: as many bytes of the file are written
+  std::uint64_t write_back_ = 0;  // of the file's bytes, those whose write-back was started
+  std::unique_ptr<unsigned char[]> memory_;  // start_offset bytes that wait, behind them the buffer
+  unsigned char* buffer_ = nullptr;
 };
 
 }  // namespace pwalk

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
-#include <vector>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -24,17 +24,23 @@ namespace pwalk {
 namespace {
 
 constexpr std::uint64_t window_limit = 16384;
+constexpr std::uint64_t folio_bytes = 65536;        // written at once, from such a border on
 constexpr std::uint64_t pages_step_bytes = 131072;  // pages asked for at once: many files may be growing
 constexpr std::uint64_t page_bytes = 4096;          // or a part of a page
 constexpr off_t little_room_bytes = 1 << 20;
 constexpr long btrfs_magic = 0x9123683e;
+constexpr long ext4_magic = 0xef53;
+constexpr long xfs_magic = 0x58465342;
+
+long kind_of_file_system(int descriptor) noexcept {
+  struct statfs status;
+  return ::fstatfs(descriptor, &status) == 0 ? static_cast<long>(status.f_type) : 0;
+}
 
 /// On btrfs a page that is written, forced and dirtied again needs new room under copy-on-write, which a full
 /// disk refuses with SIGBUS; without copy-on-write it keeps the room that it has. Only an empty file takes
 /// it.
 void disable_copy_on_write(int descriptor) {
-  struct statfs status;
-  if (::fstatfs(descriptor, &status) != 0 || status.f_type != btrfs_magic) return;
   int flags = 0;
   if (::ioctl(descriptor, FS_IOC_GETFLAGS, &flags) != 0) return;
   flags |= FS_NOCOW_FL;
@@ -98,27 +104,38 @@ void GrowingFile::grow_slowly(std::uint64_t length) {
 }
 
 /// Asks for the next few pages of the mapping at once: a fault for each of them costs more, and is the
-/// largest part of what a directory record costs.
+/// largest part of what a directory record costs. A fault makes single pages, a write large folios, which
+/// ext4 and XFS map, write back and forget as one; on other file systems it would cost more.
 void GrowingFile::get_pages() {
-  std::uint64_t end = std::min(window_end(ready_), ready_ + pages_step_bytes);
+  std::uint64_t step_end = ((start_offset_ + ready_) / pages_step_bytes + 1) * pages_step_bytes;
+  std::uint64_t end = std::min(window_end(ready_), step_end - start_offset_);
+  if (allocate_ && write_makes_folios_) write_zeros(ready_, end);
   // Older kernels do not know it: a store asks for what is still missing. EFAULT: a store would be SIGBUS.
   if (allocate_ && ::madvise(at(ready_), end - ready_, MADV_POPULATE_WRITE) != 0 && errno == EFAULT)
     write_zeros(ready_, end);
   ready_ = end;
 }
 
-/// Where a page is refused although it has its room (btrfs asks the quota again): a write says why, or
-/// succeeds, and then nothing is lost. Nobody has been told of these bytes yet.
+/// Nobody has been told of these bytes yet. Where a page is refused although it has its room (btrfs asks the
+/// quota again), a write says why, or succeeds, and then nothing is lost.
 void GrowingFile::write_zeros(std::uint64_t from, std::uint64_t to) {
-  const std::vector<unsigned char> zeros(to - from);
+  static constexpr std::array<unsigned char, folio_bytes> zeros = {};
   Fd file = open_patiently(directory_, name_, O_WRONLY);
-  write_exactly(file.get(), zeros.data(), zeros.size(), start_offset_ + from, name_);
+  for (std::uint64_t at = start_offset_ + from; at < start_offset_ + to;) {
+    std::uint64_t end = std::min(start_offset_ + to, (at / folio_bytes + 1) * folio_bytes);
+    write_exactly(file.get(), zeros.data(), end - at, at, name_);
+    at = end;
+  }
 }
 
 void GrowingFile::add_windows(std::uint64_t length) {
   int flags = created_ ? O_RDWR : O_RDWR | O_CREAT | O_EXCL;
   Fd file = open_patiently(directory_, name_, flags);
-  if (!created_) disable_copy_on_write(file.get());
+  if (!created_) {
+    long kind = kind_of_file_system(file.get());
+    if (kind == btrfs_magic) disable_copy_on_write(file.get());
+    write_makes_folios_ = kind == ext4_magic || kind == xfs_magic;
+  }
   created_ = true;
   while (grown_ < length) add_window(file.get());
 }

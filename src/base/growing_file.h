@@ -92,6 +92,7 @@ class GrowingFile {
   std::uint64_t first_window_bytes_;
   std::uint64_t reciprocal_;  // 2^64 / first_window_bytes_, rounded up: exact for offsets below that
   bool created_ = false;
+  bool write_makes_folios_ = false;
   bool allocate_;  // false: the file system has no fallocate, windows are memory
   std::uint64_t grown_ = 0;
   std::uint64_t ready_ = 0;  // of those bytes, the ones whose pages were asked for

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <system_error>
@@ -71,6 +72,10 @@ TEST_F(AppendedFileTest, TheBufferIsOneUnitHoweverLargeTheFile) {
   EXPECT_EQ(file.append("x", 1), 0u);
   EXPECT_FALSE(file.append_text(""));
   file.write_out();
+  struct stat status;
+  ASSERT_EQ(::fstatat(descriptor_.get(), "file", &status, 0), 0);
+  EXPECT_EQ(static_cast<std::uint64_t>(status.st_size) % AppendedFile::unit_bytes, 0u)
+      << "what is written at once ends where the next folio begins";
   append_all(file, rest);
   file.complete("head", "tail");
   EXPECT_EQ(read_file(descriptor_.get(), "file", 1 << 30),
@@ -98,7 +103,8 @@ TEST_F(AppendedFileTest, ATextIsTakenIfItDoesNotFillTheBuffer) {
 TEST_F(AppendedFileTest, AnExistingFileIsNotTouched) {
   directory_.write_file("taken", "mine");
   AppendedFile file(descriptor_.get(), "taken", start);
-  file.append("x", 1);
+  std::string bytes = pattern(AppendedFile::unit_bytes);
+  ASSERT_EQ(file.append(bytes.data(), bytes.size()), bytes.size());
   EXPECT_THROW(file.write_out(), std::system_error);
   EXPECT_EQ(read_file(descriptor_.get(), "taken", 100), "mine");
 }
