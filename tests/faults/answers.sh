@@ -10,7 +10,7 @@ begin "every request is answered once"
 need_fuse
 need_namespace "a storage that fails"
 
-requests=${1:-20000}
+requests=${1:-60000}
 point=$work/point
 store=$work/store
 "$PWALK_SUPPORT/oddities" --seed 3 --wide 2000 --levels 20 "$work/tree" >/dev/null || fail "oddities"
@@ -34,7 +34,7 @@ served() {
   started+=("$daemon")
   wait_for 10 is_mounted "$point" || fail "$what: mounted" "$work/daemon.err"
   # A snapshot on a storage that fails may take a few tries to be opened.
-  for each in "$@"; do wait_for 20 [ -e "$each/links" ] || [ "$each" = "$point" ] || fail "$what: $each is there"; done
+  for each in "$@"; do [ "$each" = "$point" ] || wait_for 20 [ -e "$each/links" ] || fail "$what: $each is there"; done
   timeout --signal=KILL 3000 "$PWALK_SUPPORT/load" mix --threads 8 --handles 50 --seconds 2400 --operations "$operations" "$@" >"$work/load" 2>&1
   status=$?
   sed "s/^/      $what: /" "$work/load"
