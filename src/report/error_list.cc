@@ -2,6 +2,7 @@
 #include "report/error_list.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <span>
 #include <system_error>
 
@@ -31,6 +32,9 @@ const char* verb_of(std::uint16_t call) noexcept {
 }  // namespace
 
 std::string FailedEntry::message() const {
+  if (error ==
+      ECANCELED)  // the walk's own, at a deadline or an interrupt: nothing is wrong with the directory
+    return "not all of '" + printable(path) + "' was looked at: the scan ended";
   std::string text = std::string("cannot ") + verb_of(call);
   text += " '";
   text += printable(path);

@@ -195,40 +195,84 @@ walk::Child root_child(const Root& root, std::string& target) {
   return child;
 }
 
-/// Tells how far the walk is, from a thread of its own, for as long as it lives, and ends it at its deadline.
+/// Tells how far the scan is, from a thread of its own, for as long as it lives, and ends the walk at its
+/// deadline.
 class Ticker {
  public:
-  Ticker(walk::Walker& walker, const std::function<void(const Progress&)>& tell,
-         std::optional<std::uint64_t> expected_entries, std::optional<double> deadline_seconds) {
-    if (!tell && !deadline_seconds) return;
-    thread_ = std::jthread([=, &walker](const std::stop_token& ending) {
-      auto began = std::chrono::steady_clock::now();
-      std::mutex mutex;
-      std::condition_variable_any never;
-      std::unique_lock lock(mutex);
-      while (!never.wait_for(lock, ending, std::chrono::milliseconds(100),
-                             [&] { return ending.stop_requested(); })) {
-        walk::Counts counts = walker.counts();
-        std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - began;
-        if (deadline_seconds && elapsed.count() >= *deadline_seconds) walker.end();
-        try {
-          if (tell)
-            tell({counts.entries, counts.directories, counts.errors, elapsed.count(), expected_entries});
-        } catch (const std::exception&) {
-          // No memory to tell it: not worth a scan.
-        }
-      }
-    });
+  Ticker(const Request& request, std::optional<std::uint64_t> expected_entries)
+      : tell_(request.on_progress),
+        expected_entries_(expected_entries),
+        deadline_seconds_(request.deadline_seconds) {
+    if (!tell_ && !deadline_seconds_) return;
+    thread_ = std::jthread([this](const std::stop_token& ending) { run(ending); });
   }
 
+  /// Follows the walk for as long as this lives.
+  class Follow {
+   public:
+    Follow(Ticker& ticker, walk::Walker& walker) : ticker_(ticker) {
+      std::lock_guard lock(ticker_.mutex_);
+      ticker_.walker_ = &walker;
+    }
+    ~Follow() {
+      std::lock_guard lock(ticker_.mutex_);
+      ticker_.look();
+      ticker_.progress_.walked_seconds = ticker_.progress_.seconds;
+      ticker_.walker_ = nullptr;
+    }
+    Follow(const Follow&) = delete;
+    Follow& operator=(const Follow&) = delete;
+
+   private:
+    Ticker& ticker_;
+  };
+
  private:
-  std::jthread thread_;
+  using Clock = std::chrono::steady_clock;
+
+  void run(const std::stop_token& ending) {
+    std::unique_lock lock(mutex_);
+    while (!never_.wait_for(lock, ending, std::chrono::milliseconds(100),
+                            [&] { return ending.stop_requested(); })) {
+      look();
+      if (walker_ != nullptr && deadline_seconds_ && progress_.seconds >= *deadline_seconds_) walker_->end();
+      Progress progress = progress_;
+      lock.unlock();
+      try {
+        if (tell_) tell_(progress);
+      } catch (const std::exception&) {
+        // No memory to tell it: not worth a scan.
+      }
+      lock.lock();
+    }
+  }
+
+  /// Under the mutex.
+  void look() {
+    progress_.seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+    progress_.expected_entries = expected_entries_;
+    if (walker_ == nullptr) return;
+    walk::Counts counts = walker_->counts();
+    progress_.entries = counts.entries;
+    progress_.directories = counts.directories;
+    progress_.errors = counts.errors;
+  }
+
+  const std::function<void(const Progress&)>& tell_;
+  const std::optional<std::uint64_t> expected_entries_;
+  const std::optional<double> deadline_seconds_;
+  const Clock::time_point began_ = Clock::now();
+  std::mutex mutex_;                // walker_, progress_
+  walk::Walker* walker_ = nullptr;  // while it walks
+  Progress progress_;
+  std::condition_variable_any never_;
+  std::jthread thread_;  // the last one, so the first to end
 };
 
 /// Walks the tree into the partial snapshot; false when stopped and nothing is to be published.
 bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
-               const snapshot::PartialSnapshot& partial, snapshot::SnapshotWriter& writer,
-               std::optional<std::uint64_t> expected_entries, const std::atomic<bool>& stop, Result& result) {
+               const snapshot::PartialSnapshot& partial, snapshot::SnapshotWriter& writer, Ticker& ticker,
+               const std::atomic<bool>& stop, Result& result) {
   unsigned workers = root.is_directory() ? std::max(request.threads, request.threads_max) : 1;
   std::vector<std::unique_ptr<SnapshotSink>> sinks;
   std::vector<walk::Sink*> sink_pointers;
@@ -258,7 +302,7 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   walk::Walker walker(options, mounts, sink_pointers, stop);
   bool finished;
   {
-    Ticker ticker(walker, request.on_progress, expected_entries, request.deadline_seconds);
+    Ticker::Follow following(ticker, walker);
     finished = walker.run(std::move(root.descriptor), root.stat, token_of({0, 0}));
   }
   result.workers_changes = walker.workers_changes();
@@ -288,7 +332,8 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
   if (!expected && file_system.inodes > file_system.inodes_free)
     expected = file_system.inodes - file_system.inodes_free;
   warn_of_space(request, destination, {expected.value_or(0), !destination.last_entries});
-  result.stopped = !walk_into(request, root, mounts, partial, writer, expected, stop, result);
+  Ticker ticker(request, expected);
+  result.stopped = !walk_into(request, root, mounts, partial, writer, ticker, stop, result);
   if (result.stopped) return;
   manifest.end = now(CLOCK_REALTIME);
   manifest.complete = !result.incomplete;

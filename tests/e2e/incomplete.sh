@@ -31,6 +31,7 @@ early() {
 for jobs in 1 4; do
   run "$scan_program" -j "$jobs" --rate 200 --deadline 1 -o "$work/deadline.$jobs" "$work/tree"
   expect "--deadline, -j $jobs: status" 1 "incomplete"
+  holds "--deadline, -j $jobs: the directory in hand is told of" grep -q "was looked at: the scan ended" "$work/err"
   early "--deadline, -j $jobs" "$work/deadline.$jobs"
   "$scan_program" -j "$jobs" --rate 200 --on-interrupt publish -o "$work/interrupt.$jobs" "$work/tree" 2>"$work/err" &
   process=$!

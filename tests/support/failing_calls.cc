@@ -4,6 +4,7 @@
 //   FAILING_FROM   the number of the first one that fails, from 1; 0: none
 //   FAILING_TIMES  how many from there on fail; all, if not given
 //   FAILING_ERRNO  number of the error; for fsync, 0: succeeds without doing anything
+//   FAILING_DELAY  milliseconds that an fsync meant by these takes, and then it succeeds
 //   FAILING_NAME   if given, only openat calls whose path ends in this are meant
 //   FAILING_HINTS  `ignored`: sync_file_range succeeds without doing anything
 //   FAILING_COUNT  if given, a file that gets the number of calls when the program exits
@@ -33,6 +34,7 @@ char call_name[32];  // empty until main() begins: nothing fails before
 unsigned long from = 0;
 unsigned long times = ~0ul;
 int error_number = 0;
+unsigned delay_milliseconds = 0;
 const char* only_name = nullptr;
 bool ignores_hints = false;
 std::atomic<unsigned long> calls{0};
@@ -41,6 +43,8 @@ void read_environment() {
   if (const char* text = std::getenv("FAILING_FROM")) from = std::strtoul(text, nullptr, 10);
   if (const char* text = std::getenv("FAILING_TIMES")) times = std::strtoul(text, nullptr, 10);
   if (const char* text = std::getenv("FAILING_ERRNO")) error_number = std::atoi(text);
+  if (const char* text = std::getenv("FAILING_DELAY"))
+    delay_milliseconds = static_cast<unsigned>(std::atoi(text));
   only_name = std::getenv("FAILING_NAME");
   const char* hints = std::getenv("FAILING_HINTS");
   ignores_hints = hints != nullptr && std::strcmp(hints, "ignored") == 0;
@@ -136,8 +140,11 @@ int close(int descriptor) {
 }
 
 int fsync(int descriptor) {
-  if (fails("fsync")) return error_number == 0 ? 0 : -1;
   static auto* real = next<int(int)>("fsync");
+  if (fails("fsync")) {
+    if (delay_milliseconds == 0) return error_number == 0 ? 0 : -1;
+    ::usleep(delay_milliseconds * 1000);
+  }
   return real(descriptor);
 }
 

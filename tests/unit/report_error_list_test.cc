@@ -79,6 +79,13 @@ TEST(ErrorList, NamesEachEntry) {
   EXPECT_EQ(snapshot->manifest().totals.errors, 3u);
 }
 
+TEST(ErrorList, OfAScanThatEndedSaysSo) {
+  EXPECT_EQ((FailedEntry{"/top\n", format::call_getdents64, ECANCELED}.message()),
+            "not all of '/top\\n' was looked at: the scan ended");
+  EXPECT_EQ((FailedEntry{"/top", format::call_getdents64, EIO}.message()),
+            "cannot list '/top': Input/output error");
+}
+
 TEST(ErrorList, StopsAtItsLimit) {
   test::TemporaryDirectory directory;
   auto snapshot = snapshot_with_errors(directory.path("snapshot"));
