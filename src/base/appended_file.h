@@ -1,5 +1,6 @@
 // A file that is only appended to, through one buffer. What is written is not touched again, so it needs no
 // mapping: a full disk is an error of a write, pages come in large folios, and nothing stays resident.
+// Only what lies before the contents is written last.
 //
 // The buffer's contents begin at start_offset in the file, but each write begins at a multiple of the
 // buffer's size, so that it makes one folio instead of five: the last start_offset bytes wait for the next
@@ -72,9 +73,9 @@ class AppendedFile {
   int directory_;
   std::string name_;
   std::uint64_t start_offset_;
-  std::uint64_t used_ = 0;        // bytes of the buffer
-  std::uint64_t before_ = 0;      // bytes of contents before it: as many bytes of the file are written
-  std::uint64_t write_back_ = 0;  // of the file's bytes, those whose write-back was started
+  std::uint64_t used_ = 0;    // bytes of the buffer
+  std::uint64_t before_ = 0;  // bytes of contents before it: as many bytes of the file are written
+  std::uint64_t write_back_ = unit_bytes;  // where write-back starts next: what complete() writes again waits
   std::unique_ptr<unsigned char[]> memory_;  // start_offset bytes that wait, behind them the buffer
   unsigned char* buffer_ = nullptr;
 };

@@ -105,7 +105,7 @@ void GrowingFile::grow_slowly(std::uint64_t length) {
 
 /// Asks for the next few pages of the mapping at once: a fault for each of them costs more, and is the
 /// largest part of what a directory record costs. A fault makes single pages, a write large folios, which
-/// ext4 and XFS map, write back and forget as one; on other file systems it would cost more.
+/// ext4 and XFS map, write back and forget as one, with kernels that have such; elsewhere it would cost more.
 void GrowingFile::get_pages() {
   std::uint64_t step_end = ((start_offset_ + ready_) / pages_step_bytes + 1) * pages_step_bytes;
   std::uint64_t end = std::min(window_end(ready_), step_end - start_offset_);

@@ -32,8 +32,8 @@ const char* verb_of(std::uint16_t call) noexcept {
 }  // namespace
 
 std::string FailedEntry::message() const {
-  if (error ==
-      ECANCELED)  // the walk's own, at a deadline or an interrupt: nothing is wrong with the directory
+  // The walk's own, at a deadline or an interrupt: nothing is wrong with the directory.
+  if (call == format::call_getdents64 && error == ECANCELED)
     return "not all of '" + printable(path) + "' was looked at: the scan ended";
   std::string text = std::string("cannot ") + verb_of(call);
   text += " '";

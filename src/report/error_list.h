@@ -18,8 +18,8 @@ struct FailedEntry {
   std::uint16_t call = 0;  // format::call_…
   int error = 0;           // errno
 
-  /// "cannot list '/data/x': Permission denied", fit for a terminal. Of ECANCELED, that the scan ended before
-  /// all of the directory was looked at.
+  /// "cannot list '/data/x': Permission denied", fit for a terminal. Where listing came to ECANCELED, that
+  /// the scan ended before all of the directory was looked at.
   std::string message() const;
 };
 

@@ -15,13 +15,13 @@ struct Progress {
   double seconds = 0;  // since the start
   // From the last snapshot of the same name, else the used inodes of the file system.
   std::optional<std::uint64_t> expected_entries;
-  double walked_seconds = 0;  // how long the walk took, once it is over: what is left is to write and force
-                              // the rest of the snapshot
+  // How long the walk took, once it is over: what is left is to write and force the rest of the snapshot.
+  std::optional<double> walked_seconds;
 };
 
 /// "12,345 entries, 678 directories, 0 errors, 4,567 entries/s, 0:00:03, ETA 0:01:20". The estimate takes the
 /// average rate so far; it is left out before the first second and once there are more entries than expected.
-/// After the walk it is "writing the snapshot", and the rate is the walk's.
+/// After the walk there is "writing the snapshot: " in front of that, and the rate is the walk's.
 std::string progress_line(const Progress& progress);
 
 /// A number with a comma between groups of three digits.

@@ -207,6 +207,14 @@ class Ticker {
     thread_ = std::jthread([this](const std::stop_token& ending) { run(ending); });
   }
 
+  /// There is no walk, but one entry.
+  void skip_walk() {
+    std::lock_guard lock(mutex_);
+    look();
+    progress_.entries = 1;
+    progress_.walked_seconds = progress_.seconds;
+  }
+
   /// Follows the walk for as long as this lives.
   class Follow {
    public:
@@ -285,7 +293,10 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   std::string target;
   walk::Child child = root_child(root, target);
   pens[0]->add_root(child, entry_notes(child, sinks[0]->device_index(root.stat)));
-  if (!root.is_directory()) return !stop.load();
+  if (!root.is_directory()) {
+    ticker.skip_walk();
+    return !stop.load();
+  }
   walk::Options options;
   options.workers = request.threads;
   options.workers_max = request.threads_max;

@@ -46,7 +46,8 @@ struct Request {
   std::map<std::string, std::string> options;
   /// Called once the root has been opened and looked at, before anything is written; may be empty.
   std::function<void()> on_root_opened;
-  /// Called from a thread of its own, about ten times a second, while the tree is walked; may be empty.
+  /// Called from a thread of its own, about ten times a second, while the tree is walked and while the rest
+  /// of the snapshot is written; may be empty.
   std::function<void(const Progress&)> on_progress;
   /// Called before the walk where something will probably go wrong; may be empty.
   std::function<void(const std::string&)> on_warning;

@@ -45,8 +45,10 @@ std::string pattern(std::uint64_t length) {
 }
 
 TEST_F(AppendedFileTest, HoldsWhatWasAppendedAndExactlyThat) {
-  for (std::uint64_t length : {std::uint64_t{0}, std::uint64_t{1}, AppendedFile::unit_bytes,
-                               AppendedFile::unit_bytes + 1, std::uint64_t{20'000'003}}) {
+  constexpr std::uint64_t unit = AppendedFile::unit_bytes;
+  for (std::uint64_t length :
+       {std::uint64_t{0}, std::uint64_t{1}, unit - start - 1, unit - start, unit - start + 1, unit - 1, unit,
+        unit + 1, 2 * unit - 1, 2 * unit, 2 * unit + 1, std::uint64_t{20'000'003}}) {
     std::string name = "file" + std::to_string(length);
     std::string bytes = pattern(length);
     AppendedFile file(descriptor_.get(), name, start);

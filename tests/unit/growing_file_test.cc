@@ -163,8 +163,8 @@ TEST(GrowingFileRoom, APageThatIsRefusedForAMomentIsNotLost) {
 
 // Pages that are refused as the file grows, here since it was cut: a write of them is tried at once. Where it
 // succeeds nothing is lost, where it fails growing does.
-TEST(GrowingFileRoom, APageThatIsRefusedIsWritten) {
-  test::TemporaryDirectory directory;
+void write_refused_pages(const std::string& parent) {
+  test::TemporaryDirectory directory(parent);
   const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
   const Fd other = open_at(descriptor.get(), "other", O_RDWR | O_CREAT, 0600);
   if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here: windows are memory";
@@ -176,7 +176,7 @@ TEST(GrowingFileRoom, APageThatIsRefusedIsWritten) {
     GrowingFile file(descriptor.get(), writes_fail ? "refused" : "written", start, 1 << 20,
                      GrowingFile::Space::ahead);
     file.grow(1);
-    std::uint64_t asked_for = 131072;  // together with the first byte
+    std::uint64_t asked_for = 131072 - start;  // together with the first byte
     fill(file, 0, asked_for);
     ASSERT_EQ(::truncate(directory.path(file.name()).c_str(), static_cast<off_t>(start + asked_for)), 0);
     struct rlimit limit = before;
@@ -197,6 +197,14 @@ TEST(GrowingFileRoom, APageThatIsRefusedIsWritten) {
     ::setrlimit(RLIMIT_FSIZE, &before);
   }
   std::signal(SIGXFSZ, handler);
+}
+
+TEST(GrowingFileRoom, APageThatIsRefusedIsWritten) {
+  write_refused_pages(std::filesystem::temp_directory_path().string());
+}
+// Where nothing is written before pages are asked for, whatever the other place is.
+TEST(GrowingFileRoom, APageThatIsRefusedInMemoryIsWritten) {
+  write_refused_pages(test::memory_directory());
 }
 
 INSTANTIATE_TEST_SUITE_P(Spaces, GrowingFileTest,

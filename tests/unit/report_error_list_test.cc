@@ -84,6 +84,8 @@ TEST(ErrorList, OfAScanThatEndedSaysSo) {
             "not all of '/top\\n' was looked at: the scan ended");
   EXPECT_EQ((FailedEntry{"/top", format::call_getdents64, EIO}.message()),
             "cannot list '/top': Input/output error");
+  EXPECT_EQ((FailedEntry{"/top", format::call_statx, ECANCELED}.message()),
+            "cannot stat '/top': Operation canceled");
 }
 
 TEST(ErrorList, StopsAtItsLimit) {
