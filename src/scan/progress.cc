@@ -25,11 +25,12 @@ std::string clock_text(double seconds) {
 std::string progress_line(const Progress& progress) {
   double walked = progress.walked_seconds.value_or(progress.seconds);
   double rate = walked > 0 ? static_cast<double>(progress.entries) / walked : 0;
-  std::string line =
-      fmt::format("{} entries, {} directories, {} errors, {} entries/s, {}", grouped(progress.entries),
-                  grouped(progress.directories), grouped(progress.errors),
-                  grouped(static_cast<std::uint64_t>(rate)), clock_text(progress.seconds));
-  if (progress.walked_seconds) return "writing the snapshot: " + line;
+  std::string counts = fmt::format("{} entries, {} directories, {} errors, {} entries/s",
+                                   grouped(progress.entries), grouped(progress.directories),
+                                   grouped(progress.errors), grouped(static_cast<std::uint64_t>(rate)));
+  std::string clock = clock_text(progress.seconds);
+  if (progress.walked_seconds) return fmt::format("writing the snapshot, {}: {}", clock, counts);
+  std::string line = counts + ", " + clock;
   if (progress.seconds >= 1 && rate > 0 && progress.expected_entries.value_or(0) > progress.entries)
     line += ", ETA " + clock_text(static_cast<double>(*progress.expected_entries - progress.entries) / rate);
   return line;

@@ -21,7 +21,8 @@ struct Progress {
 
 /// "12,345 entries, 678 directories, 0 errors, 4,567 entries/s, 0:00:03, ETA 0:01:20". The estimate takes the
 /// average rate so far; it is left out before the first second and once there are more entries than expected.
-/// After the walk there is "writing the snapshot: " in front of that, and the rate is the walk's.
+/// After the walk: "writing the snapshot, 0:00:04: 12,345 entries, 678 directories, 0 errors, 4,567
+/// entries/s", of which the rate is the walk's.
 std::string progress_line(const Progress& progress);
 
 /// A number with a comma between groups of three digits.

@@ -26,10 +26,10 @@ TEST(Progress, EstimatesFromTheRate) {
   Progress progress{1000, 100, 2, 10, 5000};
   progress.walked_seconds = 5;
   EXPECT_EQ(progress_line(progress),
-            "writing the snapshot: 1,000 entries, 100 directories, 2 errors, 200 entries/s, 0:00:10");
+            "writing the snapshot, 0:00:10: 1,000 entries, 100 directories, 2 errors, 200 entries/s");
   progress.walked_seconds = 0;
   EXPECT_EQ(progress_line(progress),
-            "writing the snapshot: 1,000 entries, 100 directories, 2 errors, 0 entries/s, 0:00:10");
+            "writing the snapshot, 0:00:10: 1,000 entries, 100 directories, 2 errors, 0 entries/s");
   progress.walked_seconds.reset();
   EXPECT_EQ(progress_line(progress),
             "1,000 entries, 100 directories, 2 errors, 100 entries/s, 0:00:10, ETA 0:00:40");
