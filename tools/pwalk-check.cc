@@ -71,7 +71,9 @@ std::string summary(const snapshot::CheckReport& report) {
   if (report.whole())
     return "whole: " + counted(report.entries, "entry", "entries") + " in " +
            counted(report.directories, "directory", "directories") +
-           (report.complete ? "" : "; incomplete: its scan ended before it had reached everything");
+           (report.complete ? ""
+                            : "; incomplete: its scan ended before it had reached everything, and its totals "
+                              "are lower bounds");
   std::string text = "damaged: " + counted(report.problems.size(), "problem", "problems");
   if (report.ended_early) return text + ", and perhaps more: the check ended there";
   if (!report.structure_checked) return text + "; the records were not checked";

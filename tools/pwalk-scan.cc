@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <string>
 
 #include "base/text.h"
@@ -112,7 +113,11 @@ int scan_supervised(pwalk::scan::Request& request, const pwalk::ScanReport& repo
 int run(int argc, char** argv) {
   pwalk::ScanOptions options;
   if (auto status = pwalk::parse_scan_options(argc, argv, options)) return *status;
-  bool supervised = options.request.timeout_seconds != 0;
+  // A call that is never answered must not put off the end of a scan that has a deadline.
+  double& timeout_seconds = options.request.timeout_seconds;
+  if (options.request.deadline_seconds && timeout_seconds == 0)
+    timeout_seconds = std::numeric_limits<double>::infinity();
+  bool supervised = timeout_seconds != 0;
   if (supervised) orders = &pwalk::scan::shared_orders();
   handle_signals();
   ::umask(0077);

@@ -42,6 +42,12 @@ expect "floor: a tree that does not exist" 1
 run "$(dirname "$0")/measure" --rounds 1 --no-peers "$build" "$work/src"
 expect "measure" 0
 holds "measure prints a ratio for the default" grep -qE '^pwalk-scan +[0-9.]+ +[0-9.]+ \+ +[0-9.]+ +[0-9.]+ ' "$work/out"
+holds "measure says on which machine, and what" sh -c "grep -qE '^machine  .*processors' '$work/out' && grep -qE '^commit   .+' '$work/out'"
+for kind in wide deep; do
+  run "$(dirname "$0")/measure" --rounds 1 --no-peers --no-acl "$build" "$work/$kind"
+  expect "measure on $kind" 0
+  holds "measure on $kind: all of it" grep -qE "^tree .* entries=$(find "$work/$kind" -mindepth 1 -printf '\n' | wc -l) directories=[0-9]+ .* errors=0 " "$work/out"
+done
 run "$(dirname "$0")/measure" --rounds 1 --no-peers "$work" "$work/src"
 expect "measure without programs" 2 "build first"
 run env PWALK_BENCH_PEERS="three=touch {out}.0 {out}.1 {out}.2" "$(dirname "$0")/measure" --rounds 2 --peer-rounds 1 "$build" "$work/src"
@@ -89,6 +95,8 @@ holds "settle leaves nothing" sh -c "! ls -d '$work'/settle.* 2>/dev/null"
 if [ -x "$build/tests/bench/parts" ]; then
   run "$build/tests/bench/parts" --benchmark_min_time=0.001
   expect "parts" 0
+else
+  note "google-benchmark was not there: no benchmarks of parts"
 fi
 
 # ---- the mount ---------------------------------------------------------------------------------------------

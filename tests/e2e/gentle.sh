@@ -65,6 +65,19 @@ else
   note "strace cannot be used here: what statx is asked with is not seen"
 fi
 
+# When a directory was last read is left as it was, where the file system would keep it: the root's too.
+if in_namespace && mkdir "$work/strict" && mount -t tmpfs -o strictatime tmpfs "$work/strict" 2>/dev/null; then
+  mkdir -p "$work/strict/top/below"
+  touch -a -d 2001-02-03 "$work/strict/top" "$work/strict/top/below"
+  times() { stat -c %X "$work/strict/top" "$work/strict/top/below" | paste -sd' '; }
+  before=$(times)
+  run "$scan_program" -o "$work/snapshot.strict" "$work/strict/top"
+  expect "a file system that keeps when directories are read" 0
+  holds "access times stay" [ "$(times)" = "$before" ]
+  ls -R "$work/strict/top" >"$work/out"
+  holds "which reading otherwise changes" [ "$(times)" != "$before" ]
+fi
+
 # The used inodes of the file system are what is expected of its root.
 used=$(($(stat -f -c '%c - %d' /usr)))
 if [ "$(id -u)" = 0 ] && [ "$used" -gt 20000 ] && mkdir "$work/small" && mount -t tmpfs -o size=1m tmpfs "$work/small"; then

@@ -20,28 +20,50 @@ early() {
   holds "$what: the manifest says so" grep -q '"complete": false' "$snapshot/manifest.json"
   holds "$what: directories are counted as not reached" grep -q '"not_reached": [1-9]' "$snapshot/manifest.json"
   run "$check_program" "$snapshot"
-  expect "$what: pwalk-check, and it says so" 0 "incomplete"
+  expect "$what: pwalk-check, and it says so" 0 "incomplete" "totals are lower bounds"
+  run "$dump_program" "$snapshot"
+  expect "$what: pwalk-dump's status" 1 "incomplete"
   entries=$("$dump_program" --printf 'x' "$snapshot" 2>"$work/err" | wc -c)
   holds "$what: some of $all entries ($entries)" [ "$entries" -gt 1 -a "$entries" -lt "$all" ]
   holds "$what: pwalk-dump says so" grep -q incomplete "$work/err"
   run "$du_program" -s "$snapshot"
-  holds "$what: pwalk-du says so" grep -q incomplete "$work/err"
+  expect "$what: pwalk-du says so" 1 "incomplete" "totals are lower bounds"
 }
 
 for jobs in 1 4; do
   run "$scan_program" -j "$jobs" --rate 200 --deadline 1 -o "$work/deadline.$jobs" "$work/tree"
-  expect "--deadline, -j $jobs: status" 1 "incomplete"
+  expect "--deadline, -j $jobs: status" 1 "incomplete" "totals are lower bounds"
   holds "--deadline, -j $jobs: the directory in hand is told of" grep -q "was looked at: the scan ended" "$work/err"
   early "--deadline, -j $jobs" "$work/deadline.$jobs"
-  "$scan_program" -j "$jobs" --rate 200 --on-interrupt publish -o "$work/interrupt.$jobs" "$work/tree" 2>"$work/err" &
-  process=$!
-  sleep 1
-  kill -TERM "$process"
-  status=0
-  wait "$process" || status=$?
-  expect "--on-interrupt publish, -j $jobs: status" 1 "incomplete"
-  early "--on-interrupt publish, -j $jobs" "$work/interrupt.$jobs"
+  for signal in TERM INT HUP; do
+    env --default-signal=INT "$scan_program" -j "$jobs" --rate 200 --on-interrupt publish -o "$work/$signal.$jobs" "$work/tree" 2>"$work/err" &
+    process=$!
+    sleep 1
+    kill -$signal "$process"
+    status=0
+    wait "$process" || status=$?
+    expect "--on-interrupt publish, SIG$signal, -j $jobs: status" 1 "incomplete"
+    early "--on-interrupt publish, SIG$signal, -j $jobs" "$work/$signal.$jobs"
+  done
 done
+
+# Whoever browses it is told as well.
+if can_mount; then
+  mkdir "$work/point"
+  mounted+=("$work/point")
+  "$mount_program" -f "$work/deadline.1" "$work/point" 2>"$work/mount.err" &
+  started+=("$!")
+  if wait_for 10 is_mounted "$work/point"; then
+    holds "mounted: its log says so" wait_for 5 grep -q "is incomplete: its scan ended" "$work/mount.err"
+    holds "mounted: the summary of each directory says so" grep -q "incomplete: totals are lower bounds" "$work/point/1/.pwalk/summary"
+    holds "mounted: for programs too" grep -q '"complete": *false' "$work/point/.pwalk/summary.json"
+    unmount "mounted" "$work/point"
+  else
+    fail "mounted" "$work/mount.err"
+  fi
+else
+  note "no FUSE here: nothing is mounted"
+fi
 
 # A reader of stderr that has stopped reading keeps back what is to be said, and nothing else.
 mkfifo "$work/unread"

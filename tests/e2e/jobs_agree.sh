@@ -98,6 +98,16 @@ holds "-j auto with few descriptors: no more workers than these allow" \
   grep -qE 'worker threads: .*, 10 at 0' "$work/err"
 for snapshot in 1 few; do "$dump_program" --printf '%y %i %s %P\0' "$work/snapshot.$snapshot" >"$work/dump.$snapshot" 2>/dev/null; done
 same "-j auto with few descriptors: nothing is lost" "$work/dump.1" "$work/dump.few"
+run "$scan_program" -v -j 3 -o "$work/snapshot.three" "$slow"
+holds "-j 3: no other number, whatever the file system does" grep -qE 'worker threads: 3 at 0\.00 s$' "$work/err"
+for try in $tries; do
+  rm -rf "$work/snapshot.one"
+  run env SLURM_CPUS_ON_NODE=1 "$scan_program" -v -o "$work/snapshot.one" "$slow"
+  say "      one processor: $(grep 'worker threads' "$work/err")"
+  ! grep -qE 'worker threads: 1 at 0\.00 s, .*, 32 at 0\.(0[0-9]|1[0-5]) s' "$work/err" || break
+done
+measured "from one to thirty-two worker threads within 150 ms (try $try)" \
+  grep -qE 'worker threads: 1 at 0\.00 s, .*, 32 at 0\.(0[0-9]|1[0-5]) s' "$work/err"
 run "$scan_program" -v --max-threads 3 -o "$work/snapshot.most" "$slow"
 holds "--max-threads is not exceeded" grep -qE 'worker threads: [123] at 0.00 s(, [23] at [0-9.]+ s)*$' "$work/err"
 for wrong in 0 x 5000 ''; do

@@ -228,6 +228,29 @@ expect "--errors=ignore: what cannot be done is still not done" 2 "File exists"
 run "$scan_program" --errors=forget -o "$made/wrong" "$tree"
 expect "--errors=forget is refused" 2 "only ignore is known"
 
+# ---- --summary=json ----------------------------------------------------------------------------------------------
+if have jq; then
+  for option in --errors=ignore "--errors=ignore --rate=200 --deadline=1"; do
+    rm -rf "$made/summed"
+    # shellcheck disable=SC2086 # one or three
+    run "${as[@]}" "$scan_program" --summary=json $option -o "$made/summed" "$tree"
+    holds "--summary=json $option: is one line" [ "$(wc -l <"$work/out")" = 1 ]
+    for key in .uuid .root .complete .entries:.totals.entries .errors:.totals.errors .disk_bytes:.totals.disk_bytes .vanished_entries; do
+      holds "--summary=json $option: ${key%:*} is the manifest's" \
+        [ "$(jq -c "${key%:*}" "$work/out")" = "$(jq -c "${key#*:}" "$made/summed/manifest.json")" ]
+    done
+    holds "--summary=json $option: says which snapshot, and how long it took" \
+      [ "$(jq -r '.snapshot, (.seconds > 0 and .seconds < 60)' "$work/out" | paste -sd' ')" = "$made/summed true" ]
+  done
+else
+  note "no jq here: --summary=json is not taken apart"
+fi
+status=0
+"$scan_program" --errors=ignore --summary=json -o "$made/full" "$tree" >/dev/full 2>"$work/err" || status=$?
+expect "--summary=json where it cannot be written: status 1, and why" 1 "cannot write to standard output"
+run "$check_program" "$made/full"
+expect "and the snapshot is there" 0
+
 # ---- -v ----------------------------------------------------------------------------------------------------------
 # tells_workers WHAT REGEX OPTION...: all that is told of workers, by a scan with these options.
 tells_workers() {
@@ -249,5 +272,5 @@ SLURM_CPUS_ON_NODE=1 tells_workers "-v: one in a job that has one processor" "$(
 # Where auto has nothing to choose from, that is what it had.
 tells_workers "-v: auto with --rate" "$(decided '[1-9][0-9]*')" -v --rate 1000000
 tells_workers "-v: auto with --max-threads 1" "$(decided 1)" -v --max-threads 1
-tells_workers "-v -j 3: no other number" "|$(decided 3)" -v -j 3
+tells_workers "-v -j 3: no other number" "pwalk-scan: worker threads: 3 at 0\\.00 s" -v -j 3
 finish

@@ -142,6 +142,13 @@ run "$scan_program" --timeout 60 --deadline 1 -o "$work/deadline" "$work/mnt"
 expect "--deadline while a call hangs" 1 "incomplete"
 run "$check_program" "$work/deadline"
 expect "and what that publishes is whole" 0
+start=$(date +%s%N)
+run "$scan_program" --deadline 1 -o "$work/deadline.alone" "$work/mnt"
+took=$((($(date +%s%N) - start) / 1000000))
+expect "--deadline alone while a call hangs" 1 "incomplete"
+holds "and it ends within 4 s ($took ms)" [ "$took" -le 4000 ]
+run "$check_program" "$work/deadline.alone"
+expect "and what it publishes is whole" 0
 end_slowfs
 
 # What answers slowly is waited for.
