@@ -87,4 +87,15 @@ if [ "$(id -u)" = 0 ] && [ "$used" -gt 20000 ] && mkdir "$work/small" && mount -
 else
   note "no file system with many inodes, or no root: the warning of a full disk is not seen"
 fi
+# What the last snapshot of that name had is expected again.
+if in_namespace && mkdir "$work/full" "$work/many" && mount -t tmpfs -o size=16m tmpfs "$work/full" 2>/dev/null; then
+  seq -f "$work/many/file%g" 1 20000 | xargs touch
+  run "$scan_program" -q -S "$work/full/store" -n many "$work/many"
+  expect "a store with room for one snapshot: the first" 0
+  holds "and no warning" [ ! -s "$work/err" ]
+  room=$(stat -f -c '%a %S' "$work/full" | { read -r blocks bytes && echo $((blocks * bytes)); })
+  head -c $((room - (1 << 20))) /dev/zero >"$work/full/others"
+  run "$scan_program" -q -d 0 -S "$work/full/store" -n many "$work/many"
+  expect "a store with room for one snapshot: warned before the second" 0 "may not fit: about 20,001 entries need"
+fi
 finish

@@ -132,6 +132,13 @@ start not_piped piped "${slowly[@]}" --progress=1 --no-progress -o "$made/not_pi
 start terminal on_terminal bash -c 'echo $$ >"$0" && exec "$@"' "$work/terminal.process" \
   "${slowly[@]}" -o "$made/terminal/snapshot" "$tree"
 start narrow on_terminal bash -c 'stty cols 40 && exec "$@"' - "${slowly[@]}" -o "$made/narrow" "$tree"
+# Without an older snapshot the time left is known from the used inodes of the file system, where it counts them.
+used=0
+if in_namespace && mkdir "$work/counted" && mount -t tmpfs -o nr_inodes=100k tmpfs "$work/counted" 2>/dev/null; then
+  cp -a "$tree" "$work/counted/tree"
+  used=$(stat -f -c '%c %d' "$work/counted" | { read -r inodes free && echo $((inodes - free)); })
+  start counted piped "${slowly[@]}" --errors=ignore --progress=1 -o "$made/counted" "$work/counted/tree"
+fi
 start not_drawn on_terminal "${slowly[@]}" --no-progress -o "$made/not_drawn" "$tree"
 start quiet on_terminal "${slowly[@]}" -q -o "$made/quiet" "$tree"
 wait_for 20 under_way terminal
@@ -151,6 +158,15 @@ end_of every_1
 expect "--progress=1: status" 0
 told "--progress=1: a line each second" spaced 1 3 < <(lines "$said")
 told "--progress=1: what it tells is true" plausible $all < <(lines "$said")
+if [ "$used" -gt 0 ]; then
+  end_of counted
+  expect "used inodes: status" 0
+  holds "used inodes: the tree has most of them ($used)" [ "$used" -ge "$all" -a "$used" -le $((all + 9)) ]
+  holds "used inodes: the time left is told" grep -qE "^pwalk-scan: $shape, ETA 0:00:0[1-9]$" "$said"
+  told "used inodes: and it is true" plausible "$used" < <(lines "$said")
+else
+  note "no file system here whose inodes are counted: no time left from them"
+fi
 end_of every_2
 told "--progress=2: a line each other second" spaced 2 2 < <(lines "$said")
 end_of every_10
