@@ -40,7 +40,8 @@ struct Request {
   std::optional<double> deadline_seconds;
   /// When `stop` becomes true, too, what there is, is published.
   bool publish_when_stopped = false;
-  /// walk::Options::patience_seconds; the process must then not be waited for once this has returned.
+  /// walk::Options::patience_seconds, infinite where only a deadline is to end what hangs; the process must
+  /// then not be waited for once this has returned.
   double timeout_seconds = 0;
   /// How these were asked for: further options for the manifest, by long name.
   std::map<std::string, std::string> options;
