@@ -21,11 +21,10 @@ early() {
   holds "$what: directories are counted as not reached" grep -q '"not_reached": [1-9]' "$snapshot/manifest.json"
   run "$check_program" "$snapshot"
   expect "$what: pwalk-check, and it says so" 0 "incomplete" "totals are lower bounds"
-  run "$dump_program" "$snapshot"
-  expect "$what: pwalk-dump's status" 1 "incomplete"
-  entries=$("$dump_program" --printf 'x' "$snapshot" 2>"$work/err" | wc -c)
+  run "$dump_program" --printf 'x' "$snapshot"
+  expect "$what: pwalk-dump says so" 1 "incomplete"
+  entries=$(wc -c <"$work/out")
   holds "$what: some of $all entries ($entries)" [ "$entries" -gt 1 -a "$entries" -lt "$all" ]
-  holds "$what: pwalk-dump says so" grep -q incomplete "$work/err"
   run "$du_program" -s "$snapshot"
   expect "$what: pwalk-du says so" 1 "incomplete" "totals are lower bounds"
 }
