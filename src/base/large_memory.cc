@@ -4,16 +4,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstring>
+
 namespace pwalk {
 
 #ifdef PWALK_INSTRUMENTED  // a sanitizer watches over its own memory only
 
+constexpr std::size_t page_bytes = 4096;
+
 void* allocate_pages(std::size_t bytes) {
-  return ::operator new(bytes);
+  return std::memset(::operator new (bytes, std::align_val_t{page_bytes}), 0, bytes);
 }
 
 void free_pages(void* pages, std::size_t) noexcept {
-  ::operator delete(pages);
+  ::operator delete (pages, std::align_val_t{page_bytes});
 }
 
 void give_back_pages(void*, std::size_t, std::size_t) noexcept {}

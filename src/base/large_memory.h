@@ -11,7 +11,7 @@ namespace pwalk {
 
 constexpr std::size_t huge_page_bytes = std::size_t{1} << 21;
 
-/// `bytes`, not of any value, in pages of their own (mmap(2)), from one huge page on with MADV_HUGEPAGE
+/// `bytes` of zeros, in pages of their own (mmap(2)), from one huge page on with MADV_HUGEPAGE
 /// (madvise(2)); std::bad_alloc.
 void* allocate_pages(std::size_t bytes);
 void free_pages(void* pages, std::size_t bytes) noexcept;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <new>
 
 #include "walk/name_sort.h"
 
@@ -27,7 +28,24 @@ constexpr std::int64_t last_position = std::numeric_limits<std::int64_t>::max();
 
 constexpr std::size_t reported_from = 1024;  // names: fewer are soon read, and not worth a call
 
+// From so many names on there is room for this many times as many: pages that are never touched cost nothing,
+// but to move the names does.
+constexpr std::size_t roomy_from = huge_page_bytes / sizeof(Listed64);
+constexpr std::size_t growth = 8;
+constexpr std::size_t name_bytes_least = 24;  // of what is read
+
 }  // namespace
+
+/// Room for the names of one more read.
+void Listing::grow() {
+  std::size_t capacity = names_.capacity();
+  if (capacity < roomy_from || capacity - names_.size() > read_bytes / name_bytes_least) return;
+  try {
+    names_.reserve(capacity * growth);
+  } catch (const std::bad_alloc&) {
+    // Where addresses are short the list grows by what it needs.
+  }
+}
 
 unsigned char* Listing::room() {
   if (!buffers_.empty() &&
@@ -67,6 +85,7 @@ int Listing::read(int descriptor, Seat& seat, const std::function<void()>& liste
     if (got < 0) return errno;
     if (got == 0) return 0;
     buffers_[buffer_].used += static_cast<std::size_t>(got);
+    grow();
     bool all = take(begin, begin + got) == last_position;
     if (listed && names_.size() >= reported_from) listed();
     if (all) return 0;

@@ -51,6 +51,7 @@ class Listing {
   void sort();
 
  private:
+  void grow();
   unsigned char* room();
   std::int64_t take(const unsigned char* begin, const unsigned char* end);
 

@@ -2,7 +2,6 @@
 #include "walk/look_ahead.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <new>
 
 namespace pwalk::walk {
@@ -16,11 +15,11 @@ constexpr std::uint64_t kept_bytes = 80;  // that one name takes: as it was list
 
 }  // namespace
 
-LookAhead::Block::Block(int descriptor, std::span<const Listed64> listed, PackedStat* found)
+LookAhead::Block::Block(int descriptor, const Identity& directory, std::span<const Listed64> listed,
+                        PackedStat* found)
     : names(listed.begin(), listed.end()),
-      stats(found),
-      errors(block_names, nobody_looked),
-      shared({descriptor, names.data(), nullptr, errors.data(), block_names, nullptr, stats}, portion) {}
+      shared({descriptor, names.data(), nullptr, nullptr, block_names, nullptr, found, &directory}, portion) {
+}
 
 /// How many names there will be is known when all are listed. Until then the directory's own size must tell,
 /// to which each adds 20 bytes in tmpfs and, unless it is short, more in ext4, XFS and Btrfs.
@@ -31,7 +30,7 @@ std::size_t LookAhead::blocks_max(std::uint64_t size) const noexcept {
   return std::max<std::uint64_t>(blocks_least, std::min(fitting, share));
 }
 
-void LookAhead::offer(int descriptor, std::span<const Listed64> names) noexcept {
+void LookAhead::offer(int descriptor, const Identity& directory, std::span<const Listed64> names) noexcept {
   if (names.size() < names_from) return;
   // Where many work, and all have something to do, it is memory that counts.
   if (blocks_.empty() && queues_.idle() == 0 && queues_.active() > roomy_workers) return;
@@ -40,6 +39,7 @@ void LookAhead::offer(int descriptor, std::span<const Listed64> names) noexcept 
     if (blocks_.empty()) {
       struct stat status;
       size_ = ::fstat(descriptor, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+      directory_ = directory;
       blocks_max_ = blocks_max(size_);
       stats_ = LargeMemory(blocks_max_ * block_bytes);
     }
@@ -48,8 +48,9 @@ void LookAhead::offer(int descriptor, std::span<const Listed64> names) noexcept 
       blocks_max_ = std::min<std::size_t>(blocks_max_, blocks_least);
     while (blocks_.size() < blocks_max_ && (blocks_.size() + 1) * block_names <= names.size()) {
       std::size_t begin = blocks_.size() * block_names;
-      blocks_.push_back(std::make_unique<Block>(descriptor, names.subspan(begin, block_names),
-                                                static_cast<PackedStat*>(stats_.data()) + begin));
+      blocks_.push_back(std::make_unique<Block>(descriptor, directory_, names.subspan(begin, block_names),
+                                                stats() + begin));
+      kept_ = begin + block_names;
       on_offer_ = true;
       queues_.offer(blocks_.back()->shared);
     }
@@ -73,19 +74,10 @@ void LookAhead::end() noexcept {
 
 bool LookAhead::found(std::uint32_t order, struct statx& stat, int& error) const noexcept {
   if (!knows(order)) return false;
-  const Block& block = *blocks_[order / block_names];
-  std::uint32_t at = order % block_names;
-  error = block.errors[at];
-  if (error == 0) unpack(block.stats[at], stat);
+  const PackedStat& packed = stats()[order];
+  error = packed.error();
+  if (error == 0) unpack(packed, directory_, stat);
   return true;
-}
-
-void LookAhead::prefetch(std::uint32_t order) const noexcept {
-  if (order >= blocks_.size() * block_names) return;
-  const Block& block = *blocks_[order / block_names];
-  const auto* stat = reinterpret_cast<const char*>(&block.stats[order % block_names]);
-  __builtin_prefetch(&block.errors[order % block_names]);
-  for (std::size_t line = 0; line < sizeof(PackedStat); line += 64) __builtin_prefetch(stat + line);
 }
 
 }  // namespace pwalk::walk

@@ -7,7 +7,6 @@
 
 #include <sys/stat.h>
 
-#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -23,8 +22,8 @@ namespace pwalk::walk {
 class LookAhead {
  public:
   static constexpr std::uint32_t block_names = 2048;  // looked at together
-  static constexpr std::uint32_t blocks_least = 96;   // of any directory, 24 MiB
-  static constexpr std::uint32_t blocks_most = 512;   // of all workers' together, unless each has the least
+  static constexpr std::uint32_t blocks_least = 192;  // of any directory, 24 MiB
+  static constexpr std::uint32_t blocks_most = 1024;  // of all workers' together, unless each has the least
   /// With its names no directory takes more memory than this, unless the least does: 3,000,000 names take
   /// more themselves.
   static constexpr std::uint64_t directory_bytes = std::uint64_t{160} << 20;
@@ -37,9 +36,9 @@ class LookAhead {
   LookAhead(const LookAhead&) = delete;
   LookAhead& operator=(const LookAhead&) = delete;
 
-  /// These names of the directory open as `descriptor` have been listed so far: offers those which were not
+  /// These names of `directory`, open as `descriptor`, have been listed so far: offers those which were not
   /// yet, block by block.
-  void offer(int descriptor, std::span<const Listed64> names) noexcept;
+  void offer(int descriptor, const Identity& directory, std::span<const Listed64> names) noexcept;
   /// For the reader: the first block of which names are left; nullptr if there is none before name `end`.
   SharedStats* left_before(std::size_t end) noexcept;
   /// Whether anybody was idle when names were offered.
@@ -51,38 +50,36 @@ class LookAhead {
     end();
     blocks_.clear();
     stats_ = {};
+    kept_ = 0;
     left_ = 0;
     helped_ = false;
   }
   /// Whether found() is true.
-  bool knows(std::uint32_t order) const noexcept {
-    std::size_t number = order / block_names;
-    if (number >= blocks_.size()) return false;
-    int error = blocks_[number]->errors[order % block_names];
-    return error != nobody_looked && error != ECANCELED;
-  }
+  bool knows(std::uint32_t order) const noexcept { return order < kept_ && stats()[order].looked_at(); }
   /// What was found of the name listed as number `order`, from 0; false if nobody has looked. After end().
   bool found(std::uint32_t order, struct statx& stat, int& error) const noexcept;
   /// found() will soon be called for this name.
-  void prefetch(std::uint32_t order) const noexcept;
+  void prefetch(std::uint32_t order) const noexcept {
+    if (order < kept_) __builtin_prefetch(stats() + order);
+  }
 
  private:
   struct Block {
-    Block(int descriptor, std::span<const Listed64> listed, PackedStat* found);
+    Block(int descriptor, const Identity& directory, std::span<const Listed64> listed, PackedStat* found);
     std::vector<Listed64> names;  // of its own: the listing grows, and is sorted, meanwhile
-    PackedStat* stats;
-    std::vector<StatError> errors;
     SharedStats shared;
   };
-  static constexpr StatError nobody_looked = -1;  // as an error
   std::size_t blocks_max(std::uint64_t size) const noexcept;
+  PackedStat* stats() const noexcept { return static_cast<PackedStat*>(stats_.data()); }
 
   Queues& queues_;
   std::uint64_t size_ = 0;      // bytes, the directory's own
   std::size_t blocks_max_ = 0;  // of this directory
   std::size_t left_ = 0;        // blocks before this one are taken
   bool helped_ = false;
-  LargeMemory stats_;  // of all blocks
+  Identity directory_;
+  LargeMemory stats_;     // of all blocks
+  std::size_t kept_ = 0;  // how many of them belong to blocks that there are
   std::vector<std::unique_ptr<Block>> blocks_;
   bool on_offer_ = false;
 };

@@ -26,8 +26,9 @@ struct StatWork {
   struct statx* stats = nullptr;
   StatError* errors = nullptr;
   std::uint32_t count = 0;
-  const LookAhead* known = nullptr;  // what was found before, if anything was
-  PackedStat* packed = nullptr;      // instead of stats
+  const LookAhead* known = nullptr;     // what was found before, if anything was
+  PackedStat* packed = nullptr;         // instead of stats and errors; what does not fit is left
+  const Identity* directory = nullptr;  // that it must fit
 };
 
 class SharedStats {

@@ -127,6 +127,7 @@ class Worker {
   void stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept;
   bool stat_one(const StatWork& work, std::uint32_t at, std::uint32_t end) noexcept;
   bool ends_before(std::uint32_t rest) noexcept;
+  bool look_ahead_at(const StatWork& work, std::uint32_t at) noexcept;
   void stat_portions(SharedStats& shared) noexcept;
   void share_rest(const StatWork& work, std::uint32_t begin, std::chrono::nanoseconds each);
   void help(SharedStats& shared) noexcept;
@@ -168,7 +169,7 @@ class Worker {
   Counters& counters_;
   Seat seat_;
   struct statx answer_ {};     // of a call that is watched
-  struct statx looked_at_ {};  // to be packed
+  struct statx looked_at_ {};  // to be packed, or unpacked
   char kept_[PATH_MAX];        // the name that it is given
 
   Task in_hand_;             // the next task, if the directory just read had subdirectories

@@ -43,7 +43,8 @@ void Worker::read_directory(Task task, std::uint32_t depth, Token token) {
   std::function<void()> listed;
   if (!seat_.watched() && !shared_.rate_limit.limits())
     listed = [this] {
-      if (opened_.verified || is_as_listed()) ahead_.offer(opened_.descriptor.get(), listing_.names());
+      if (opened_.verified || is_as_listed())
+        ahead_.offer(opened_.descriptor.get(), opened_.identity, listing_.names());
     };
   struct Forget {
     LookAhead& ahead;

@@ -60,20 +60,40 @@ bool Worker::ends_before(std::uint32_t rest) noexcept {
 
 void Worker::stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept {
   std::uint32_t at = begin;
-  std::uint32_t known = 0;
+  std::uint32_t uncounted = 0;  // another look counts
   while (at < end && !ends_before(end - at)) {
     std::uint32_t few = at + std::min(end - at, look_up_every);
-    if (work.known == nullptr && work.packed == nullptr && !seat_.watched()) {
+    if (work.packed != nullptr) {
+      for (; at < few; ++at)
+        if (!look_ahead_at(work, at)) ++uncounted;
+      continue;
+    }
+    if (work.known == nullptr && !seat_.watched()) {
       for (; at < few; ++at)
         work.errors[at] = static_cast<StatError>(stat_entry(work.descriptor, work.names[at].dirent->d_name,
                                                             work.stats[at], shared_.options.stat_sync));
       continue;
     }
     for (; at < few; ++at)
-      if (stat_one(work, at, end)) ++known;
+      if (stat_one(work, at, end)) ++uncounted;
   }
-  Counters::add(counters_.entries, at - begin - known);
-  std::fill(work.errors + at, work.errors + end, StatError{ECANCELED});
+  Counters::add(counters_.entries, at - begin - uncounted);
+  if (work.packed == nullptr) std::fill(work.errors + at, work.errors + end, StatError{ECANCELED});
+}
+
+/// Name `at`, in the order of listing; false where what was found is not kept, and somebody has to look
+/// again. Nobody looks ahead who is watched.
+bool Worker::look_ahead_at(const StatWork& work, std::uint32_t at) noexcept {
+  int error =
+      stat_entry(work.descriptor, work.names[at].dirent->d_name, looked_at_, shared_.options.stat_sync);
+  PackedStat& packed = work.packed[at];
+  if (error != 0) {
+    packed.mode = static_cast<std::uint16_t>(error);
+    return true;
+  }
+  if (!packs(looked_at_, *work.directory)) return false;
+  pack(looked_at_, packed);
+  return true;
 }
 
 /// Name `at` of a portion up to `end`, whatever is asked of it; true if it was looked at ahead.
@@ -84,10 +104,8 @@ bool Worker::stat_one(const StatWork& work, std::uint32_t at, std::uint32_t end)
   if (end - at > prefetched && !known(at + prefetched))
     __builtin_prefetch(work.names[at + prefetched].dirent->d_name);
   if (known(at)) return true;
-  struct statx& stat = work.packed != nullptr ? looked_at_ : work.stats[at];
-  int error = look_at(work.descriptor, work.names[at].dirent->d_name, stat, shared_.options.stat_sync);
-  work.errors[at] = static_cast<StatError>(error);
-  if (work.packed != nullptr && error == 0) pack(stat, work.packed[at]);
+  work.errors[at] = static_cast<StatError>(
+      look_at(work.descriptor, work.names[at].dirent->d_name, work.stats[at], shared_.options.stat_sync));
   return false;
 }
 

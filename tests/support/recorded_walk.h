@@ -28,7 +28,7 @@ struct Seen {
   std::map<Token, Token> parents;
   std::map<std::string, Child> children;  // without what they point to
   std::map<std::string, std::string> targets;
-  std::map<std::string, std::uint64_t> inodes;  // of their stats, if they are no directories
+  std::map<std::string, struct statx> stats;  // of those that are no directories
   std::map<std::string, Outcome> outcomes;
   std::map<std::string, std::pair<std::string, std::string>> acls;
   std::map<std::string, std::uint64_t> links;  // as begin() was told
@@ -45,7 +45,7 @@ struct Seen {
     parents.clear();
     children.clear();
     targets.clear();
-    inodes.clear();
+    stats.clear();
     outcomes.clear();
     acls.clear();
     links.clear();
@@ -78,7 +78,7 @@ class RecordingSink : public Sink {
     std::string path = seen_.paths[directory_] + "/" + std::string(child.name);
     EXPECT_TRUE(seen_.children.emplace(path, child).second) << path;
     if (!child.target.empty()) seen_.targets[path] = child.target;
-    if (child.stat != nullptr && !child.is_directory) seen_.inodes[path] = child.stat->stx_ino;
+    if (child.stat != nullptr && !child.is_directory) seen_.stats[path] = *child.stat;
     if (child.is_directory) {
       token = seen_.paths.size();
       seen_.paths.push_back(path);

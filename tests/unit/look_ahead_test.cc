@@ -26,6 +26,11 @@ std::vector<Listed64> listed(std::uint32_t count) {
   return names;
 }
 
+void find(PackedStat& packed, std::uint32_t order, int error) {
+  packed.inode = order;
+  packed.mode = error == 0 ? S_IFREG : static_cast<std::uint16_t>(error);
+}
+
 /// The second of two workers, which has nothing to do but help: "finds" the order of each name as its inode
 /// number, and that each tenth has vanished.
 class Helper {
@@ -49,8 +54,7 @@ class Helper {
  private:
   void look_at(const StatWork& work, std::uint32_t at) {
     std::uint32_t order = work.names[at].order;
-    work.packed[at].inode = order;
-    work.errors[at] = order % 10 == 0 ? ENOENT : 0;
+    find(work.packed[at], order, order % 10 == 0 ? ENOENT : 0);
     looked.fetch_add(1);
   }
   Queues& queues_;
@@ -63,10 +67,8 @@ std::uint32_t look_at_rest(LookAhead& ahead, std::size_t end) {
   while (SharedStats* left = ahead.left_before(end)) {
     std::uint32_t first, last;
     while (left->take(first, last))
-      for (; first < last; ++first, ++looked) {
-        left->work().packed[first].inode = left->work().names[first].order;
-        left->work().errors[first] = 0;
-      }
+      for (; first < last; ++first, ++looked)
+        find(left->work().packed[first], left->work().names[first].order, 0);
   }
   return looked;
 }
@@ -74,14 +76,14 @@ std::uint32_t look_at_rest(LookAhead& ahead, std::size_t end) {
 TEST(LookAhead, WhereManyWorkAndNobodyIsIdleNothingIsKept) {
   Queues queues(LookAhead::roomy_workers + 1, LookAhead::roomy_workers + 1);
   LookAhead ahead(queues);
-  ahead.offer(-1, listed(10 * LookAhead::block_names));
+  ahead.offer(-1, {}, listed(10 * LookAhead::block_names));
   EXPECT_EQ(ahead.left_before(10 * LookAhead::block_names), nullptr);
 }
 
 TEST(LookAhead, TheReaderLooksAtWhatNobodyElseDoes) {
   Queues queues(2, 2);
   LookAhead ahead(queues);
-  ahead.offer(-1, listed(10 * LookAhead::block_names + 5));
+  ahead.offer(-1, {}, listed(10 * LookAhead::block_names + 5));
   EXPECT_FALSE(ahead.helped());
   EXPECT_EQ(look_at_rest(ahead, 4 * LookAhead::block_names + 1), 5 * LookAhead::block_names)
       << "whole blocks";
@@ -105,7 +107,7 @@ std::uint32_t kept_of(std::int64_t size, unsigned workers) {
   LookAhead ahead(queues);
   std::vector<Listed64> names = listed(LookAhead::blocks_most * LookAhead::block_names + 100'000);
   for (std::size_t count = 0; count < names.size(); count += 1000)
-    ahead.offer(directory.get(), {names.data(), count});
+    ahead.offer(directory.get(), {}, {names.data(), count});
   return look_at_rest(ahead, names.size());
 }
 
@@ -114,20 +116,20 @@ TEST(LookAhead, AsMuchIsKeptAsTheNamesLeaveRoomFor) {
   constexpr std::uint32_t most = LookAhead::blocks_most * LookAhead::block_names;
   EXPECT_EQ(kept_of(0, 1), least) << "a size that says nothing";
   EXPECT_EQ(kept_of(60'000'000, 1), least) << "3,000,000 names in tmpfs";
-  EXPECT_EQ(kept_of(20'000'000, 2), most / 2) << "the other one may need as much";
-  std::uint32_t kept = kept_of(20'000'000, 1);  // and 80 of the 160 MiB are for names
+  EXPECT_EQ(kept_of(22'000'000, 2), most / 2) << "the other one may need as much";
+  std::uint32_t kept = kept_of(24'000'000, 1);  // and 96,000,000 bytes are for names
   EXPECT_EQ(kept / LookAhead::block_names,
-            (LookAhead::directory_bytes - 80'000'000) / (sizeof(PackedStat) * LookAhead::block_names));
-  // Of 20 bytes for each: from the 250,001st on nobody knows what is to come.
-  EXPECT_GE(kept_of(5'000'000, 1), 240'000u);
-  EXPECT_LE(kept_of(5'000'000, 1), 260'000u);
+            (LookAhead::directory_bytes - 96'000'000) / (sizeof(PackedStat) * LookAhead::block_names));
+  // Of 20 bytes for each: from the 500,001st on nobody knows what is to come.
+  EXPECT_GE(kept_of(10'000'000, 1), 490'000u);
+  EXPECT_LE(kept_of(10'000'000, 1), 510'000u);
 }
 
 TEST(LookAhead, ASmallDirectoryIsNotOffered) {
   Queues queues(2, 2);
   Helper helper(queues);
   LookAhead ahead(queues);
-  ahead.offer(-1, listed(LookAhead::names_from - 1));
+  ahead.offer(-1, {}, listed(LookAhead::names_from - 1));
   ahead.end();
   EXPECT_EQ(helper.looked.load(), 0u);
 }
@@ -146,7 +148,7 @@ TEST(LookAhead, WhatIsFoundStandsUnderTheOrderOfListing) {
       while (queues.idle() == 0) std::this_thread::yield();
       for (std::uint32_t begin = 0; begin < count; begin += 1000) {
         names.insert(names.end(), all.begin() + begin, all.begin() + std::min(count, begin + 1000));
-        ahead.offer(-1, names);
+        ahead.offer(-1, {}, names);
       }
       while (helper.looked < LookAhead::block_names) std::this_thread::yield();
       std::shuffle(names.begin(), names.end(), random);
@@ -172,19 +174,19 @@ TEST(LookAhead, WhatIsFoundStandsUnderTheOrderOfListing) {
   }
 }
 
-TEST(LookAhead, WhatWasCutShortIsNotFound) {
+TEST(LookAhead, WhatWasCutShortOrNotKeptIsNotFound) {
   Queues queues(2, 1);
   LookAhead ahead(queues);
   std::jthread helper([&] {
     Task task;
     if (!queues.next(0, task)) return;
     std::uint32_t begin, end;
-    while (task.shared->take(begin, end))
-      std::fill(task.shared->work().errors + begin, task.shared->work().errors + end, ECANCELED);
+    while (task.shared->take(begin, end)) {
+    }
     queues.leave(*task.shared);
   });
   while (queues.idle() == 0) std::this_thread::yield();
-  ahead.offer(-1, listed(LookAhead::names_from));
+  ahead.offer(-1, {}, listed(LookAhead::names_from));
   helper.join();
   ahead.end();
   struct statx stat;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -86,6 +87,92 @@ TEST_F(WalkerCalls, AnEntryWithoutAStatKeepsItsErrnoNameAndType) {
   EXPECT_EQ(counts_.errors, 1u);
   EXPECT_EQ(counts_.entries, 2u);
   EXPECT_EQ(counts_.directories, 1u);
+}
+
+/// What statx says of file number N of a large directory, and how often it is asked.
+class OddStats {
+ public:
+  OddStats() {
+    instead::statx = [this](int d, const char* p, int f, unsigned m, struct statx* s) {
+      int result = real::statx(d, p, f, m, s);
+      if (result != 0 || *p == '\0') return result;
+      auto number = static_cast<unsigned>(std::stoul(p));
+      make_odd(number, *s);
+      std::lock_guard lock(mutex_);
+      ++asked_[number];
+      said_[number] = *s;
+      return 0;
+    };
+  }
+  static constexpr unsigned kinds = 8;
+  static bool is_odd(unsigned number) { return number % kinds != 0; }
+  unsigned asked(unsigned number) const { return asked_.at(number); }
+  const struct statx& said(unsigned number) const { return said_.at(number); }
+
+ private:
+  static void make_odd(unsigned number, struct statx& stat) {
+    switch (number % kinds) {
+      case 0:
+        stat.stx_uid = number;
+        break;  // nothing odd about that
+      case 1:
+        stat.stx_nlink = 100'000;
+        break;
+      case 2:
+        stat.stx_size = std::uint64_t{1} << 60;
+        break;
+      case 3:
+        stat.stx_blocks = std::uint64_t{1} << 40;
+        break;
+      case 4:
+        stat.stx_mtime = {std::int64_t{1} << 40, 5, 0};
+        break;
+      case 5:
+        stat.stx_rdev_major = number;
+        break;
+      case 6:
+        stat.stx_blksize = 1000;
+        break;
+      case 7:
+        stat.stx_dev_minor += 1000;
+        break;
+    }
+  }
+  std::mutex mutex_;
+  std::map<unsigned, unsigned> asked_;
+  std::map<unsigned, struct statx> said_;
+};
+
+TEST_F(WalkerCalls, OfALargeDirectoryWhatIsOddIsLookedAtAgain) {
+  constexpr unsigned files = 9000;
+  Fd at = open_at(AT_FDCWD, directory_.path(), O_RDONLY | O_DIRECTORY);
+  for (unsigned i = 0; i < files; ++i)
+    ASSERT_EQ(::mknodat(at.get(), std::to_string(i).c_str(), S_IFREG | 0644, 0), 0);
+  for (unsigned workers : {1u, 2u}) {
+    seen_.forget();
+    OddStats odd;
+    ASSERT_TRUE(walk(workers));
+    EXPECT_EQ(counts_.entries, files) << "each once";
+    ASSERT_EQ(seen_.stats.size(), files);
+    unsigned again = 0;
+    for (unsigned i = 0; i < files; ++i) {
+      const struct statx& stat = seen_.stats["/" + std::to_string(i)];
+      const struct statx& said = odd.said(i);
+      ASSERT_EQ(stat.stx_uid, said.stx_uid) << i;
+      ASSERT_EQ(stat.stx_nlink, said.stx_nlink) << i;
+      ASSERT_EQ(stat.stx_size, said.stx_size) << i;
+      ASSERT_EQ(stat.stx_blocks, said.stx_blocks) << i;
+      ASSERT_EQ(stat.stx_mtime.tv_sec, said.stx_mtime.tv_sec) << i;
+      ASSERT_EQ(stat.stx_rdev_major, said.stx_rdev_major) << i;
+      ASSERT_EQ(stat.stx_blksize, said.stx_blksize) << i;
+      ASSERT_EQ(stat.stx_ino, said.stx_ino) << i;
+      ASSERT_EQ(device_of(stat), device_of(said)) << i;
+      ASSERT_LE(odd.asked(i), OddStats::is_odd(i) ? 2u : 1u) << i;
+      again += odd.asked(i) - 1;
+    }
+    EXPECT_GT(again, 0u) << "nothing was looked at ahead";
+    test::answer_nothing();
+  }
 }
 
 TEST_F(WalkerCalls, WhatIsGoneIsCountedAndNotHandedOver) {

@@ -646,7 +646,8 @@ class WalkerLarge : public WalkerPlaces {
   void expect_all() {
     EXPECT_EQ(seen_.children.size(), names);
     EXPECT_EQ(counts_.entries, names);
-    for (const auto& [path, met] : seen_.children) ASSERT_EQ(seen_.inodes[path], met.dirent_inode) << path;
+    for (const auto& [path, met] : seen_.children)
+      ASSERT_EQ(seen_.stats[path].stx_ino, met.dirent_inode) << path;
   }
 };
 

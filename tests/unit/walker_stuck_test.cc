@@ -295,7 +295,7 @@ TEST_F(WalkerStuck, InALargeDirectory) {
     for (const auto& [path, met] : seen_.children) {
       if (met.stat_error == 0) {
         if (!met.is_directory) {
-          EXPECT_EQ(seen_.inodes[path], met.dirent_inode) << path;
+          EXPECT_EQ(seen_.stats[path].stx_ino, met.dirent_inode) << path;
         }
       } else {
         EXPECT_EQ(met.stat_error, ETIMEDOUT) << path;
