@@ -58,6 +58,11 @@ bool allocate(int descriptor, std::uint64_t offset, std::uint64_t length, const 
   }
 }
 
+void set_length(int descriptor, std::uint64_t length, const std::string& name) {
+  while (::ftruncate(descriptor, static_cast<off_t>(length)) != 0)
+    if (errno != EINTR) throw_errno("cannot set the length of '" + name + "'");
+}
+
 }  // namespace
 
 struct GrowingFile::Region final : FaultGuard::Storage {
@@ -66,6 +71,7 @@ struct GrowingFile::Region final : FaultGuard::Storage {
   int refusal() const noexcept override;
 
   const GrowingFile& file;
+  Room room = Room::memory;
   boost::interprocess::mapped_region mapped;  // or
   std::unique_ptr<unsigned char[]> memory;
   std::optional<FaultGuard> guard;
@@ -82,13 +88,13 @@ int GrowingFile::Region::refusal() const noexcept {
 }
 
 GrowingFile::GrowingFile(int directory, std::string name, std::uint64_t start_offset,
-                         std::uint64_t first_window_bytes, Space space)
+                         std::uint64_t first_window_bytes, Room room)
     : directory_(directory),
       name_(std::move(name)),
       start_offset_(start_offset),
       first_window_bytes_(first_window_bytes),
       reciprocal_(~std::uint64_t{0} / first_window_bytes + 1),
-      allocate_(space == Space::ahead) {}
+      room_(room) {}
 
 GrowingFile::~GrowingFile() = default;
 
@@ -109,10 +115,14 @@ void GrowingFile::grow_slowly(std::uint64_t length) {
 void GrowingFile::get_pages() {
   std::uint64_t step_end = ((start_offset_ + ready_) / pages_step_bytes + 1) * pages_step_bytes;
   std::uint64_t end = std::min(window_end(ready_), step_end - start_offset_);
-  if (allocate_ && write_makes_folios_) write_zeros(ready_, end);
-  // Older kernels do not know it: a store asks for what is still missing. EFAULT: a store would be SIGBUS.
-  if (allocate_ && ::madvise(at(ready_), end - ready_, MADV_POPULATE_WRITE) != 0 && errno == EFAULT)
-    write_zeros(ready_, end);
+  std::uint64_t start;
+  Room room = regions_[window_of(ready_, start)]->room;
+  if (room != Room::memory) {
+    if (room == Room::written || write_makes_folios_) write_zeros(ready_, end);
+    // Older kernels do not know it: a store asks for what is still missing. EFAULT: a store would be SIGBUS.
+    if (::madvise(at(ready_), end - ready_, MADV_POPULATE_WRITE) != 0 && errno == EFAULT)
+      write_zeros(ready_, end);
+  }
   ready_ = end;
 }
 
@@ -140,29 +150,44 @@ void GrowingFile::add_windows(std::uint64_t length) {
   while (grown_ < length) add_window(file.get());
 }
 
+/// Room for bytes [begin, end) of the file; false where it cannot be mapped. What is to be written is
+/// written a little at a time, before anybody is told of it.
+bool GrowingFile::make_room(int descriptor, std::uint64_t begin, std::uint64_t end) {
+  if (room_ == Room::allocated && !allocate(descriptor, begin, end - begin, name_)) room_ = Room::written;
+  if (room_ == Room::written) set_length(descriptor, end, name_);
+  return room_ != Room::memory;
+}
+
+/// Maps the next window; false where the file system knows no such mapping.
+bool GrowingFile::map(int descriptor, std::uint64_t bytes, Region& region) {
+  namespace ipc = boost::interprocess;
+  try {
+    region.mapped = ipc::mapped_region(MappingHandle(descriptor, ipc::read_write), ipc::read_write,
+                                       static_cast<ipc::offset_t>(start_offset_ + grown_), bytes);
+    return true;
+  } catch (const ipc::interprocess_exception& refused) {
+    int error = refused.get_native_error();
+    if (error == ENODEV || error == EINVAL) return false;
+    throw_errno(error != 0 ? error : ENOMEM, "cannot map '" + name_ + "'");
+  }
+}
+
 void GrowingFile::add_window(int descriptor) {
   if (window_count_ == window_limit) throw_errno(EFBIG, "cannot grow '" + name_ + "'");
   std::uint64_t bytes = window_bytes(window_count_);
   std::uint64_t begin = window_count_ == 0 ? 0 : start_offset_ + grown_;
   std::uint64_t end = start_offset_ + grown_ + bytes;
-  allocate_ = allocate_ && allocate(descriptor, begin, end - begin, name_);
   auto region = std::make_unique<Region>(*this);
   unsigned char* address = nullptr;
-  if (allocate_) {
-    namespace ipc = boost::interprocess;
-    try {
-      region->mapped = ipc::mapped_region(MappingHandle(descriptor, ipc::read_write), ipc::read_write,
-                                          static_cast<ipc::offset_t>(start_offset_ + grown_), bytes);
-    } catch (const ipc::interprocess_exception& refused) {
-      throw_errno(refused.get_native_error() != 0 ? refused.get_native_error() : ENOMEM,
-                  "cannot map '" + name_ + "'");
-    }
+  if (make_room(descriptor, begin, end) && map(descriptor, bytes, *region)) {
     address = static_cast<unsigned char*>(region->mapped.get_address());
     region->guard.emplace(address, bytes, PROT_READ | PROT_WRITE, region.get());
   } else {
+    room_ = Room::memory;
     region->memory = std::make_unique<unsigned char[]>(bytes);
     address = region->memory.get();
   }
+  region->room = room_;
   if (!windows_) windows_.reset(new unsigned char*[window_limit]);
   regions_.push_back(std::move(region));
   windows_[window_count_] = address;
@@ -214,8 +239,7 @@ void GrowingFile::complete(const std::string& head, std::uint64_t length, const 
   for (std::uint64_t window = 0; window < window_count_; ++window) regions_[window].reset();
   write_exactly(file.get(), head.data(), head.size(), 0, name_);
   write_exactly(file.get(), tail.data(), tail.size(), start_offset_ + length, name_);
-  while (::ftruncate(file.get(), static_cast<off_t>(start_offset_ + length + tail.size())) != 0)
-    if (errno != EINTR) throw_errno("cannot set the length of '" + name_ + "'");
+  set_length(file.get(), start_offset_ + length + tail.size(), name_);
   start_write_back(file.get(), 0, 0);
   if (::close(file.release()) != 0) throw_errno("cannot close '" + name_ + "'");
 }

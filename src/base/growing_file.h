@@ -1,6 +1,7 @@
-// A file that grows while it is written through memory, in windows that never move: each is allocated on the
-// storage first (a full disk is an error at growth, never a fault at a store) and then mapped. Where the file
-// system cannot allocate ahead, windows are plain memory that is written out with pwrite.
+// A file that grows while it is written through memory, in windows that never move: each gets its room on the
+// storage first (a full disk is an error at growth, never a fault at a store) and is mapped. Where the file
+// system cannot allocate ahead, zeros are written for that; where it cannot map either, windows are plain
+// memory that is written out in the end.
 //
 // Windows start small and double up to 1,024 times the first one, so a pointer stays valid until the file is
 // closed, whoever grows it. The file is opened for each growth and closed again: descriptors do not follow
@@ -20,14 +21,14 @@ namespace pwalk {
 
 class GrowingFile {
  public:
-  /// ahead: space is allocated before it is mapped, where the file system can; late: as where it cannot.
-  enum class Space { ahead, late };
+  /// How the room of a window is got: the first way that the file system knows, from this one on.
+  enum class Room { allocated, written, memory };
 
   /// The file `name` in `directory` (a descriptor that outlives this object) is created at the first growth.
   /// Its mapped part starts at `start_offset`, a multiple of 4096; `first_window_bytes`, a multiple of 4096,
   /// is the size of the first window. A record never straddles two windows if its size divides that.
   GrowingFile(int directory, std::string name, std::uint64_t start_offset, std::uint64_t first_window_bytes,
-              Space space = Space::ahead);
+              Room room = Room::allocated);
   ~GrowingFile();
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
@@ -81,6 +82,8 @@ class GrowingFile {
   void grow_slowly(std::uint64_t length);
   void add_windows(std::uint64_t length);
   void add_window(int descriptor);
+  bool make_room(int descriptor, std::uint64_t begin, std::uint64_t end);
+  bool map(int descriptor, std::uint64_t bytes, Region& region);
   void get_pages();
   void write_zeros(std::uint64_t from, std::uint64_t to);
   void write_window(int descriptor, std::uint64_t window, std::uint64_t length);
@@ -93,7 +96,7 @@ class GrowingFile {
   std::uint64_t reciprocal_;  // 2^64 / first_window_bytes_, rounded up: exact for offsets below that
   bool created_ = false;
   bool write_makes_folios_ = false;
-  bool allocate_;  // false: the file system has no fallocate, windows are memory
+  Room room_;  // of the next window
   std::uint64_t grown_ = 0;
   std::uint64_t ready_ = 0;  // of those bytes, the ones whose pages were asked for
   std::uint64_t window_count_ = 0;

@@ -1,5 +1,5 @@
 // Growing files: bytes written through windows are the file's bytes, pointers stay where they were, and the
-// two ways to get space give the same file.
+// ways to get room give the same file.
 // SPDX-License-Identifier: MIT
 
 #include "base/growing_file.h"
@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <fstream>
+#include <string>
 #include <system_error>
 #include <thread>
 
@@ -24,7 +26,7 @@ namespace {
 constexpr std::uint64_t start = 4096;
 constexpr std::uint64_t first_window = 4096;
 
-class GrowingFileTest : public ::testing::TestWithParam<GrowingFile::Space> {
+class GrowingFileTest : public ::testing::TestWithParam<GrowingFile::Room> {
  protected:
   GrowingFileTest() : descriptor_(open_at(AT_FDCWD, directory_.path(), O_RDONLY | O_DIRECTORY)) {}
   test::TemporaryDirectory directory_;
@@ -101,9 +103,9 @@ TEST(GrowingFileRoom, IsTakenBeforeItIsWritten) {
   test::TemporaryDirectory directory;
   const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
   const Fd other = open_at(descriptor.get(), "other", O_RDWR | O_CREAT, 0600);
-  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here: windows are memory";
+  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here";
   constexpr std::uint64_t window = 1 << 20;
-  GrowingFile file(descriptor.get(), "file", start, window, GrowingFile::Space::ahead);
+  GrowingFile file(descriptor.get(), "file", start, window, GrowingFile::Room::allocated);
   file.grow(1);
   struct stat status;
   ASSERT_EQ(::fstatat(descriptor.get(), "file", &status, 0), 0);
@@ -115,13 +117,13 @@ TEST(GrowingFileRoom, WhatIsLostHasTheErrnoOfAWrite) {
   test::TemporaryDirectory directory;
   const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
   const Fd other = open_at(descriptor.get(), "other", O_RDWR | O_CREAT, 0600);
-  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here: windows are memory";
+  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here";
   struct rlimit before;
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   auto handler = std::signal(SIGXFSZ, SIG_IGN);
   for (int error : {EIO, EFBIG}) {
     const std::string name = std::to_string(error);
-    GrowingFile file(descriptor.get(), name, start, 1 << 20, GrowingFile::Space::ahead);
+    GrowingFile file(descriptor.get(), name, start, 1 << 20, GrowingFile::Room::allocated);
     file.grow(1);
     ASSERT_EQ(::truncate(directory.path(name).c_str(), start), 0);
     *file.at(500'000) = 1;
@@ -145,8 +147,8 @@ TEST(GrowingFileRoom, APageThatIsRefusedForAMomentIsNotLost) {
   test::TemporaryDirectory directory;
   const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
   const Fd other = open_at(descriptor.get(), "other", O_RDWR | O_CREAT, 0600);
-  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here: windows are memory";
-  GrowingFile file(descriptor.get(), "file", start, 1 << 20, GrowingFile::Space::ahead);
+  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here";
+  GrowingFile file(descriptor.get(), "file", start, 1 << 20, GrowingFile::Room::allocated);
   file.grow(1);
   ASSERT_EQ(::truncate(directory.path("file").c_str(), start), 0);
   std::jthread allows([&] {
@@ -167,14 +169,14 @@ void write_refused_pages(const std::string& parent) {
   test::TemporaryDirectory directory(parent);
   const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
   const Fd other = open_at(descriptor.get(), "other", O_RDWR | O_CREAT, 0600);
-  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here: windows are memory";
+  if (::fallocate(other.get(), 0, 0, 1) != 0) GTEST_SKIP() << "no fallocate here";
   constexpr std::uint64_t length = 500'000;
   struct rlimit before;
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   auto handler = std::signal(SIGXFSZ, SIG_IGN);
   for (bool writes_fail : {false, true}) {
     GrowingFile file(descriptor.get(), writes_fail ? "refused" : "written", start, 1 << 20,
-                     GrowingFile::Space::ahead);
+                     GrowingFile::Room::allocated);
     file.grow(1);
     std::uint64_t asked_for = 131072 - start;  // together with the first byte
     fill(file, 0, asked_for);
@@ -207,8 +209,36 @@ TEST(GrowingFileRoom, APageThatIsRefusedInMemoryIsWritten) {
   write_refused_pages(test::memory_directory());
 }
 
-INSTANTIATE_TEST_SUITE_P(Spaces, GrowingFileTest,
-                         ::testing::Values(GrowingFile::Space::ahead, GrowingFile::Space::late));
+/// Anonymous memory of this process, in bytes.
+std::uint64_t anonymous_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("RssAnon:")) return std::stoull(line.substr(8)) * 1024;
+  return 0;
+}
+
+// What is not in memory is the storage's, however much it is, and has its room when anybody is told of it.
+TEST(GrowingFileRoom, WhatIsWrittenFirstIsNotHeldInMemory) {
+  test::TemporaryDirectory directory;
+  const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
+  constexpr std::uint64_t length = 64 << 20;
+  constexpr std::uint64_t much = 32 << 20;
+  for (auto room : {GrowingFile::Room::written, GrowingFile::Room::memory}) {
+    bool in_memory = room == GrowingFile::Room::memory;
+    GrowingFile file(descriptor.get(), in_memory ? "memory" : "written", start, 65536, room);
+    std::uint64_t before = anonymous_memory();
+    ASSERT_GT(before, 0u);
+    fill(file, 0, length);
+    EXPECT_EQ(anonymous_memory() > before + much, in_memory);
+    struct stat status;
+    ASSERT_EQ(::fstatat(descriptor.get(), file.name().c_str(), &status, 0), 0);
+    EXPECT_EQ(static_cast<std::uint64_t>(status.st_blocks) * 512 >= length, !in_memory);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Rooms, GrowingFileTest,
+                         ::testing::Values(GrowingFile::Room::allocated, GrowingFile::Room::written,
+                                           GrowingFile::Room::memory));
 
 }  // namespace
 }  // namespace pwalk
