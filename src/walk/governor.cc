@@ -36,13 +36,14 @@ Governor::Governor(unsigned processors, unsigned workers_max) noexcept
       fewer_pause_(fewer_pause_first) {}
 
 /// Nearly all workers have something to do, and more than half of them are not on a processor but in a call
-/// that waits. A process that others push off the processors does not wait, it is waited for; nor would more
-/// workers help where the processors have little time left.
-bool Governor::mostly_waiting(const WorkSample& sample) const noexcept {
+/// that waits. Who waits for a processor would only take it from others by being more; nor would more workers
+/// help where the processors have little time left.
+bool Governor::mostly_waiting(const WorkSample& sample) const {
   if (sample.preempted || sample.idle * 4 > workers_) return false;
   if (sample.processor_seconds >= spare_processors * processors_ * sample.seconds) return false;
   double busy = workers_ - std::min(sample.idle, workers_);
-  return busy - sample.processor_seconds / sample.seconds > 0.5 * workers_;
+  if (busy - sample.processor_seconds / sample.seconds <= 0.5 * workers_) return false;
+  return !sample.runnable || busy - sample.runnable() > 0.5 * workers_;
 }
 
 void Governor::change(unsigned workers) noexcept {
@@ -74,7 +75,7 @@ void Governor::end_trial() noexcept {
   if (pays) other = std::max(other, now_ + (more ? fewer_pause_ : more_pause_));
 }
 
-unsigned Governor::judge(const WorkSample& sample) noexcept {
+unsigned Governor::judge(const WorkSample& sample) {
   if (sample.seconds <= 0) return workers_;
   now_ += sample.seconds;
   seconds_ += sample.seconds;
@@ -92,7 +93,8 @@ unsigned Governor::judge(const WorkSample& sample) noexcept {
     if (seconds_ >= measured_seconds) end_trial();
     return workers_;
   }
-  if (mostly_waiting(sample) && workers_ < workers_max_) {
+  bool proven = seconds_ >= measured_seconds && now_ >= more_not_before_;
+  if (workers_ < workers_max_ && (workers_ < without_proof || proven) && mostly_waiting(sample)) {
     if (workers_ < without_proof) {
       if (now_ >= more_not_before_) {
         if (taken_back_ >= 0)
@@ -102,10 +104,8 @@ unsigned Governor::judge(const WorkSample& sample) noexcept {
       }
       return workers_;
     }
-    if (seconds_ >= measured_seconds && now_ >= more_not_before_) {
-      begin_trial(Trial::more, std::min(2 * workers_, workers_max_));
-      return workers_;
-    }
+    begin_trial(Trial::more, std::min(2 * workers_, workers_max_));
+    return workers_;
   }
   if (workers_ > processors_ && seconds_ >= measured_seconds && now_ >= fewer_not_before_) {
     begin_trial(Trial::fewer, std::max(processors_, workers_ / 2));

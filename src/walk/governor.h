@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 namespace pwalk::walk {
 
@@ -15,6 +16,8 @@ struct WorkSample {
   std::uint64_t entries = 0;     // looked at meanwhile
   unsigned idle = 0;             // workers that had nothing to do when it was taken
   bool preempted = false;        // threads lost their processor more often than they gave it up
+  /// Threads that are not in a call that waits; asked for only where it counts. Empty: none.
+  std::function<unsigned()> runnable;
 };
 
 class Governor {
@@ -23,13 +26,13 @@ class Governor {
   Governor(unsigned processors, unsigned workers_max) noexcept;
 
   /// Takes the next sample; the number of workers from now on.
-  unsigned judge(const WorkSample& sample) noexcept;
+  unsigned judge(const WorkSample& sample);
   unsigned workers() const noexcept { return workers_; }
 
  private:
   enum class Trial { none, more, fewer };
 
-  bool mostly_waiting(const WorkSample& sample) const noexcept;
+  bool mostly_waiting(const WorkSample& sample) const;
   void change(unsigned workers) noexcept;
   void begin_trial(Trial trial, unsigned workers) noexcept;
   void end_trial() noexcept;

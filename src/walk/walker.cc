@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "walk/crew.h"
 #include "walk/governor.h"
+#include "walk/runnable.h"
 #include "walk/worker.h"
 
 namespace pwalk::walk {
@@ -167,6 +168,7 @@ void Walker::adjust_workers() {
                                seconds_of(now.usage.ru_stime) - seconds_of(last.usage.ru_stime);
     sample.entries = now.entries - last.entries;
     sample.idle = shared.queues.idle();
+    sample.runnable = runnable_threads;
     sample.preempted = now.usage.ru_nivcsw - last.usage.ru_nivcsw > now.usage.ru_nvcsw - last.usage.ru_nvcsw;
     last = now;
     unsigned before = governor.workers();

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Proves that the number of workers changes nothing but the time: with -j 1, 2, 4 and 8 every fact, total and
 # line of pwalk-dump and pwalk-du is the same, byte for byte and in the same order; that -j 4 really fills
-# several shards; and that on a file system where one waits for each call it is at least three times faster.
+# several shards; that on a file system where one waits for each call it is at least three times faster; and that
+# processors which others keep busy are not taken for such a file system.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/lib.sh"
 enter_namespace "$@"
@@ -49,6 +50,30 @@ find "$work/tree/many empty directories" "$work/tree/modes" "$work/tree/links" -
 run "$scan_program" -j 4 -o "$work/snapshot.order" "$work/tree"
 "$dump_program" --printf '/%P\0' "$work/snapshot.order" | grep -zE '^/(many empty directories|modes|links)(/|$)' >"$work/got"
 same "the dump is depth first, by name" "$work/expected" "$work/got"
+
+# On processors that others keep busy the threads wait too, but not for the file system: more of them would only take
+# more from the others.
+processors=$(nproc)
+"$PWALK_BENCH/corpus" src "$work/busy" 100000 3 >/dev/null || fail "corpus src"
+hogs=()
+for ((hog = 0; hog < 2 * processors; ++hog)); do
+  timeout 60 bash -c 'while :; do :; done' &
+  hogs+=($!)
+done
+most=0
+for try in 1 2 3; do
+  rm -rf "$work/snapshot.busy"
+  run "$scan_program" -v -o "$work/snapshot.busy" "$work/busy"
+  expect "busy processors: status (try $try)" 0
+  for threads in $(sed -n 's/.*worker threads: //p' "$work/err" | grep -oE '[0-9]+ at' | cut -d' ' -f1); do
+    [ "$threads" -le "$most" ] || most=$threads
+  done
+done
+kill "${hogs[@]}"
+wait "${hogs[@]}" 2>/dev/null
+measured "busy processors: $most worker threads at most, which do not multiply" \
+  [ "$most" -ge 1 -a "$most" -le $((4 * processors)) ]
+rm -rf "$work/busy" "$work/snapshot.busy"
 
 if ! can_mount; then
   note "FUSE cannot be used here: no slow file system"

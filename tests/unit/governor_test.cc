@@ -50,6 +50,40 @@ TEST(Governor, DoesNotTakeBeingPushedOffAProcessorForWaiting) {
   for (int i = 0; i < 200; ++i) EXPECT_EQ(governor.judge(sample), 2u);
 }
 
+TEST(Governor, DoesNotTakeWaitingForAProcessorForWaitingForTheFileSystem) {
+  // Of three workers: one that waits is not more than half of them, two are.
+  for (unsigned runnable : {2u, 1u}) {
+    Governor governor(3, 4);
+    WorkSample sample = waiting(3, 1000, 3);
+    sample.runnable = [=] { return runnable; };
+    for (int i = 0; i < 50; ++i) governor.judge(sample);
+    EXPECT_EQ(governor.workers(), runnable == 2 ? 3u : 4u);
+  }
+}
+
+TEST(Governor, AsksForWhoWaitsForAProcessorOnlyWhereItWouldAdd) {
+  Governor busy(2, 256);
+  WorkSample sample = running(2);
+  sample.runnable = []() -> unsigned {
+    ADD_FAILURE() << "asked";
+    return 0;
+  };
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(busy.judge(sample), 2u);
+  // Above thirty-two, where it must have been seen that more pay, hardly ever.
+  Governor all(2, 128);
+  unsigned asked = 0;
+  for (int i = 0; i < 1000; ++i) {
+    WorkSample waits = waiting(all.workers(), 1000, 40);
+    waits.runnable = [&asked] {
+      ++asked;
+      return 0u;
+    };
+    all.judge(waits);
+  }
+  EXPECT_GT(asked, 0u);
+  EXPECT_LT(asked, 50u);
+}
+
 TEST(Governor, DoesNotAddWhereThereIsNothingToDoForThoseThatThereAre) {
   Governor governor(4, 256);
   WorkSample sample = waiting(1, 1000, 1);
