@@ -142,7 +142,9 @@ void Source::show_only(const std::shared_ptr<const Snapshot>& opened) {
 
 void Source::tell_incomplete(const Snapshot& opened, const std::string& label) const {
   if (!opened.manifest().complete)
-    log_.once("'" + printable(label) + "' is incomplete: its scan ended before it had seen everything");
+    log_.once(
+        "'" + printable(label) +
+        "' is incomplete: its scan ended before it had reached everything, and its totals are lower bounds");
 }
 
 std::string Source::label(const StorePlace& place) const {
