@@ -87,8 +87,14 @@ run "$scan_program" -S "$work/store" -n tree --rate 200 --deadline 1s "$work/tre
 expect "an incomplete one into the store" 1
 holds "latest stays at the complete one" [ "$(readlink "$work/store/tree/latest")" = "$latest" ]
 holds "both are there" [ "$(find "$work/store/tree" -name manifest.json | wc -l)" = 2 ]
-run "$scan_program" --deadline 1h -o "$work/in.time" "$work/tree"
-expect "a deadline that is not met is none" 0
+for duration in 600 600s 10m 1h 1d; do
+  rm -rf "$work/in.time"
+  run "$scan_program" --deadline "$duration" -o "$work/in.time" "$work/tree"
+  expect "a deadline of $duration that is not met is none" 0
+done
+# A minute is more than a second: its unit counts.
+run timeout 3 "$scan_program" --rate 20 --deadline 1m -o "$work/minute" "$work/tree"
+expect "a deadline of a minute does not end a scan of seconds" 124 "stopped"
 holds "and the snapshot is complete" grep -q '"complete": true' "$work/in.time/manifest.json"
 for wrong in 0 x 1y -1 1.5 s; do
   run "$scan_program" "--deadline=$wrong" -o "$work/wrong" "$work/tree"
