@@ -185,8 +185,6 @@ std::string take_gentleness(const Texts& texts, bool rate_given, scan::Request& 
       return wrong_value("--rate", texts.rate, "not a number of entries from 1 to 1000000000");
     request.rate = *number;
     request.options["rate"] = texts.rate;
-    // Workers that wait for their turn are not waiting for the file system.
-    request.threads_max = 0;
   }
   if (texts.stat_sync != "auto" && texts.stat_sync != "cached" && texts.stat_sync != "force")
     return wrong_value("--stat-sync", texts.stat_sync, "it is auto, cached or force");

@@ -37,15 +37,21 @@ class RateLimit {
   void wait(std::uint64_t entries, Ending ending) noexcept {
     Clock::time_point now = Clock::now();
     Clock::time_point turn = reserve(entries, now);
+    if (now >= turn) return;
+    resting_.fetch_add(1, std::memory_order_relaxed);
     for (; now < turn && !ending(); now = Clock::now())
       std::this_thread::sleep_until(std::min(turn, now + std::chrono::milliseconds(100)));
+    resting_.fetch_sub(1, std::memory_order_relaxed);
   }
+  /// How many wait for their turn at this moment.
+  unsigned resting() const noexcept { return resting_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::uint64_t nanoseconds = 1'000'000'000;
 
   std::uint64_t per_second_;
   std::atomic<std::int64_t> free_from_{0};  // of the clock
+  std::atomic<unsigned> resting_{0};
 };
 
 }  // namespace pwalk::walk

@@ -167,7 +167,7 @@ void Walker::adjust_workers() {
     sample.processor_seconds = seconds_of(now.usage.ru_utime) - seconds_of(last.usage.ru_utime) +
                                seconds_of(now.usage.ru_stime) - seconds_of(last.usage.ru_stime);
     sample.entries = now.entries - last.entries;
-    sample.idle = shared.queues.idle();
+    sample.idle = shared.queues.idle() + shared.rate_limit.resting();
     sample.runnable = runnable_threads;
     sample.preempted = now.usage.ru_nivcsw - last.usage.ru_nivcsw > now.usage.ru_nvcsw - last.usage.ru_nvcsw;
     last = now;

@@ -19,6 +19,8 @@ for jobs in 1 4 auto; do
   holds "2,001 entries at 1,000 a second take two seconds, -j $jobs ($((end - start)) ms)" \
     [ $((end - start)) -ge 1900 ]
 done
+run "$scan_program" -v --rate 1000 -o "$work/snapshot.idle" "$work/tree"
+holds "who waits for the rate is not made more of" grep -qE 'worker threads: [0-9]+ at 0\.00 s$' "$work/err"
 scan "no --rate" "$work/tree" "$work/snapshot.all"
 for snapshot in 1 all; do "$dump_program" --printf '%i %s %P\0' "$work/snapshot.$snapshot" >"$work/dump.$snapshot"; done
 same "--rate changes nothing in the snapshot" "$work/dump.all" "$work/dump.1"

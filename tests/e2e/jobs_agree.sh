@@ -133,6 +133,9 @@ for try in $tries; do
 done
 measured "from one to thirty-two worker threads within 150 ms (try $try)" \
   grep -qE 'worker threads: 1 at 0\.00 s, .*, 32 at 0\.(0[0-9]|1[0-5]) s' "$work/err"
+# A rate that the processors' number of threads could not keep up with here is kept up with by more of them.
+run "$scan_program" -v --rate 5000 -o "$work/snapshot.rate" "$slow"
+holds "--rate: as many threads as it takes" grep -qE 'worker threads: .*, (8|16|32) at 0' "$work/err"
 run "$scan_program" -v --max-threads 3 -o "$work/snapshot.most" "$slow"
 holds "--max-threads is not exceeded" grep -qE 'worker threads: [123] at 0.00 s(, [23] at [0-9.]+ s)*$' "$work/err"
 for wrong in 0 x 5000 ''; do

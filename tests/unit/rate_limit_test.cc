@@ -6,6 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 namespace pwalk::walk {
 namespace {
 
@@ -41,6 +44,21 @@ TEST(RateLimit, SeveralWorkersKeepItTogether) {
       });
   }
   EXPECT_GE(RateLimit::Clock::now() - began, milliseconds(390));
+}
+
+TEST(RateLimit, WhoWaitsForItsTurnRests) {
+  RateLimit limit(10);
+  std::atomic<bool> done{false};
+  limit.wait(1000, [] { return false; });
+  EXPECT_EQ(limit.resting(), 0u) << "its turn had come";
+  {
+    std::jthread threads[3];
+    for (std::jthread& thread : threads)
+      thread = std::jthread([&] { limit.wait(8, [&] { return done.load(); }); });
+    while (limit.resting() != 3) std::this_thread::yield();
+    done = true;
+  }
+  EXPECT_EQ(limit.resting(), 0u);
 }
 
 TEST(RateLimit, TheEndIsNotWaitedFor) {
