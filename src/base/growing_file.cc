@@ -26,6 +26,7 @@ namespace {
 constexpr std::uint64_t window_limit = 16384;
 constexpr std::uint64_t folio_bytes = 65536;        // written at once, from such a border on
 constexpr std::uint64_t pages_step_bytes = 131072;  // pages asked for at once: many files may be growing
+constexpr std::uint64_t written_share = 4;          // of what there is, written at once where room is written
 constexpr std::uint64_t page_bytes = 4096;          // or a part of a page
 constexpr off_t little_room_bytes = 1 << 20;
 constexpr long btrfs_magic = 0x9123683e;
@@ -56,6 +57,11 @@ bool allocate(int descriptor, std::uint64_t offset, std::uint64_t length, const 
     if (errno == EOPNOTSUPP || errno == ENOSYS) return false;
     throw_errno("cannot grow '" + name + "'");
   }
+}
+
+/// Some file systems tell of a full disk only then.
+void close_file(Fd& file, const std::string& name) {
+  if (::close(file.release()) != 0) throw_errno("cannot close '" + name + "'");
 }
 
 void set_length(int descriptor, std::uint64_t length, const std::string& name) {
@@ -113,10 +119,12 @@ void GrowingFile::grow_slowly(std::uint64_t length) {
 /// largest part of what a directory record costs. A fault makes single pages, a write large folios, which
 /// ext4 and XFS map, write back and forget as one, with kernels that have such; elsewhere it would cost more.
 void GrowingFile::get_pages() {
-  std::uint64_t step_end = ((start_offset_ + ready_) / pages_step_bytes + 1) * pages_step_bytes;
-  std::uint64_t end = std::min(window_end(ready_), step_end - start_offset_);
   std::uint64_t start;
   Room room = regions_[window_of(ready_, start)]->room;
+  std::uint64_t step_end = ((start_offset_ + ready_) / pages_step_bytes + 1) * pages_step_bytes;
+  // A network file system, and one in user space, sends all that is dirty at each close.
+  if (room == Room::written) step_end += ready_ / written_share / pages_step_bytes * pages_step_bytes;
+  std::uint64_t end = std::min(window_end(ready_), step_end - start_offset_);
   if (room != Room::memory) {
     if (room == Room::written || write_makes_folios_) write_zeros(ready_, end);
     // Older kernels do not know it: a store asks for what is still missing. EFAULT: a store would be SIGBUS.
@@ -136,6 +144,7 @@ void GrowingFile::write_zeros(std::uint64_t from, std::uint64_t to) {
     write_exactly(file.get(), zeros.data(), end - at, at, name_);
     at = end;
   }
+  close_file(file, name_);
 }
 
 void GrowingFile::add_windows(std::uint64_t length) {
@@ -241,7 +250,7 @@ void GrowingFile::complete(const std::string& head, std::uint64_t length, const 
   write_exactly(file.get(), tail.data(), tail.size(), start_offset_ + length, name_);
   set_length(file.get(), start_offset_ + length + tail.size(), name_);
   start_write_back(file.get(), 0, 0);
-  if (::close(file.release()) != 0) throw_errno("cannot close '" + name_ + "'");
+  close_file(file, name_);
 }
 
 }  // namespace pwalk

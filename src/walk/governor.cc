@@ -17,6 +17,7 @@ constexpr double window_seconds = 1;  // older rates say nothing of the part of 
 constexpr double patience_first = 0.1;
 constexpr double patience_max = 3;
 constexpr double soon = 2;
+constexpr double ask_pause = 0.1;          // seconds, after it was seen who is runnable
 constexpr double spare_processors = 0.75;  // of their time: above, nobody is added
 constexpr double pays_more = 1.15;         // twice the workers: rate at least so much higher
 constexpr double pays_fewer = 0.95;        // half of them: rate not lower than this
@@ -38,12 +39,17 @@ Governor::Governor(unsigned processors, unsigned workers_max) noexcept
 /// Nearly all workers have something to do, and more than half of them are not on a processor but in a call
 /// that waits. Who waits for a processor would only take it from others by being more; nor would more workers
 /// help where the processors have little time left.
-bool Governor::mostly_waiting(const WorkSample& sample) const {
+bool Governor::mostly_waiting(const WorkSample& sample) {
   if (sample.preempted || sample.idle * 4 > workers_) return false;
   if (sample.processor_seconds >= spare_processors * processors_ * sample.seconds) return false;
   double busy = workers_ - std::min(sample.idle, workers_);
   if (busy - sample.processor_seconds / sample.seconds <= 0.5 * workers_) return false;
-  return !sample.runnable || busy - sample.runnable() > 0.5 * workers_;
+  if (!sample.runnable) return true;
+  if (now_ < ask_not_before_) return false;
+  bool waiting = busy - sample.runnable() > 0.5 * workers_;
+  // To ask takes some microseconds for each.
+  if (!waiting && workers_ >= without_proof) ask_not_before_ = now_ + ask_pause;
+  return waiting;
 }
 
 void Governor::change(unsigned workers) noexcept {

@@ -14,7 +14,7 @@ struct WorkSample {
   double seconds = 0;            // that it covers
   double processor_seconds = 0;  // that the process spent on processors meanwhile
   std::uint64_t entries = 0;     // looked at meanwhile
-  unsigned idle = 0;             // workers that had nothing to do when it was taken
+  unsigned idle = 0;             // workers that had nothing to do, or not yet, when it was taken
   bool preempted = false;        // threads lost their processor more often than they gave it up
   /// Threads that are not in a call that waits; asked for only where it counts. Empty: none.
   std::function<unsigned()> runnable;
@@ -32,7 +32,7 @@ class Governor {
  private:
   enum class Trial { none, more, fewer };
 
-  bool mostly_waiting(const WorkSample& sample) const;
+  bool mostly_waiting(const WorkSample& sample);
   void change(unsigned workers) noexcept;
   void begin_trial(Trial trial, unsigned workers) noexcept;
   void end_trial() noexcept;
@@ -51,6 +51,7 @@ class Governor {
   unsigned workers_before_ = 0;  // of the trial
   double rate_before_ = 0;
   double more_not_before_ = 0;
+  double ask_not_before_ = 0;
   double fewer_not_before_;
   double more_pause_;
   double fewer_pause_;

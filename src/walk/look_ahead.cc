@@ -16,16 +16,18 @@ constexpr std::uint64_t kept_bytes = 80;  // that one name takes: as it was list
 }  // namespace
 
 LookAhead::Block::Block(int descriptor, const Identity& directory, std::span<const Listed64> listed,
-                        PackedStat* found)
+                        PackedStat* found, PackedCount& packed_count)
     : names(listed.begin(), listed.end()),
-      shared({descriptor, names.data(), nullptr, nullptr, block_names, nullptr, found, &directory}, portion) {
-}
+      shared({descriptor, names.data(), nullptr, nullptr, block_names, nullptr, found, &directory,
+              &packed_count},
+             portion) {}
 
 /// How many names there will be is known when all are listed. Until then the directory's own size must tell,
 /// to which each adds 20 bytes in tmpfs and, unless it is short, more in ext4, XFS and Btrfs.
 std::size_t LookAhead::blocks_max(std::uint64_t size) const noexcept {
   std::uint64_t names_bytes = size / name_bytes_least * kept_bytes;
-  std::uint64_t fitting = names_bytes < directory_bytes ? (directory_bytes - names_bytes) / block_bytes : 0;
+  std::uint64_t fitting =
+      names_bytes < directory_bytes ? (directory_bytes - names_bytes) / (block_names * name_bytes) : 0;
   std::uint64_t share = blocks_most / std::max(1u, queues_.active());
   return std::max<std::uint64_t>(blocks_least, std::min(fitting, share));
 }
@@ -46,10 +48,14 @@ void LookAhead::offer(int descriptor, const Identity& directory, std::span<const
     // A size that is too small for these names tells nothing of those to come.
     if (size_ < name_bytes_least * names.size())
       blocks_max_ = std::min<std::size_t>(blocks_max_, blocks_least);
+    if (is_in_vain()) {
+      for (auto& block : blocks_) block->shared.give_up();
+      blocks_max_ = blocks_.size();
+    }
     while (blocks_.size() < blocks_max_ && (blocks_.size() + 1) * block_names <= names.size()) {
       std::size_t begin = blocks_.size() * block_names;
       blocks_.push_back(std::make_unique<Block>(descriptor, directory_, names.subspan(begin, block_names),
-                                                stats() + begin));
+                                                stats() + begin, packed_count_));
       kept_ = begin + block_names;
       on_offer_ = true;
       queues_.offer(blocks_.back()->shared);
@@ -59,7 +65,16 @@ void LookAhead::offer(int descriptor, const Identity& directory, std::span<const
   }
 }
 
+/// Whether hardly anything fits: on overlayfs, for one, files may be of another device than their directory.
+/// All would be looked at twice.
+bool LookAhead::is_in_vain() const noexcept {
+  std::uint32_t looked_at = packed_count_.looked_at.load(std::memory_order_relaxed);
+  return looked_at >= block_names / 2 &&
+         packed_count_.left_out.load(std::memory_order_relaxed) > looked_at / 2;
+}
+
 SharedStats* LookAhead::left_before(std::size_t end) noexcept {
+  if (is_in_vain()) return nullptr;
   for (; left_ < blocks_.size() && left_ * block_names < end; ++left_)
     if (!blocks_[left_]->shared.exhausted()) return &blocks_[left_]->shared;
   return nullptr;

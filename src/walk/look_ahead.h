@@ -22,14 +22,15 @@ namespace pwalk::walk {
 class LookAhead {
  public:
   static constexpr std::uint32_t block_names = 2048;  // looked at together
-  static constexpr std::uint32_t blocks_least = 192;  // of any directory, 24 MiB
+  static constexpr std::uint32_t blocks_least = 192;  // of any directory, 33 MiB
   static constexpr std::uint32_t blocks_most = 1024;  // of all workers' together, unless each has the least
   /// With its names no directory takes more memory than this, unless the least does: 3,000,000 names take
   /// more themselves.
   static constexpr std::uint64_t directory_bytes = std::uint64_t{160} << 20;
   static constexpr unsigned roomy_workers = 4;  // of more, a reader begins only when somebody is idle
   static constexpr std::uint32_t names_from =
-      2 * block_names;  // fewer are looked at as they are listed anyway
+      2 * block_names + 1;  // fewer are looked at as they are listed anyway
+  static constexpr std::uint64_t name_bytes = sizeof(PackedStat) + sizeof(Listed64);  // that one takes
 
   explicit LookAhead(Queues& queues) noexcept : queues_(queues) {}
   ~LookAhead() { end(); }
@@ -51,6 +52,8 @@ class LookAhead {
     blocks_.clear();
     stats_ = {};
     kept_ = 0;
+    packed_count_.looked_at = 0;
+    packed_count_.left_out = 0;
     left_ = 0;
     helped_ = false;
   }
@@ -65,11 +68,13 @@ class LookAhead {
 
  private:
   struct Block {
-    Block(int descriptor, const Identity& directory, std::span<const Listed64> listed, PackedStat* found);
+    Block(int descriptor, const Identity& directory, std::span<const Listed64> listed, PackedStat* found,
+          PackedCount& packed_count);
     std::vector<Listed64> names;  // of its own: the listing grows, and is sorted, meanwhile
     SharedStats shared;
   };
   std::size_t blocks_max(std::uint64_t size) const noexcept;
+  bool is_in_vain() const noexcept;
   PackedStat* stats() const noexcept { return static_cast<PackedStat*>(stats_.data()); }
 
   Queues& queues_;
@@ -82,6 +87,7 @@ class LookAhead {
   std::size_t kept_ = 0;  // how many of them belong to blocks that there are
   std::vector<std::unique_ptr<Block>> blocks_;
   bool on_offer_ = false;
+  PackedCount packed_count_;
 };
 
 }  // namespace pwalk::walk

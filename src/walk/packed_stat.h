@@ -41,7 +41,7 @@ struct alignas(64) PackedStat {
 static_assert(sizeof(PackedStat) == 64);
 
 /// Whether this, found in a directory of the same device and mount as `directory`, can be packed: the numbers
-/// fit, and nothing about it is special. Each time is later than 1697 and before 2242.
+/// fit, and nothing about it is special. Times from October 1697 to March 2242 do.
 inline bool packs(const struct statx& stat, const Identity& directory) noexcept {
   constexpr std::uint64_t special = STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT;
   bool numbered = (stat.stx_mask & STATX_MNT_ID) != 0;

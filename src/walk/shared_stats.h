@@ -19,6 +19,12 @@ class LookAhead;
 /// 0, an errno, or a mark below 0; short, since where there are many they are read in the order of names.
 using StatError = std::int16_t;
 
+/// Of names that were looked at to be packed: how many, and of how many nothing could be kept.
+struct PackedCount {
+  std::atomic<std::uint32_t> looked_at{0};
+  std::atomic<std::uint32_t> left_out{0};
+};
+
 /// Names to look at, and where what is found goes: to the position of the name, in one of the two forms.
 struct StatWork {
   int descriptor = -1;
@@ -29,6 +35,7 @@ struct StatWork {
   const LookAhead* known = nullptr;     // what was found before, if anything was
   PackedStat* packed = nullptr;         // instead of stats and errors; what does not fit is left
   const Identity* directory = nullptr;  // that it must fit
+  PackedCount* count_packed = nullptr;
 };
 
 class SharedStats {

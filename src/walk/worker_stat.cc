@@ -78,7 +78,12 @@ void Worker::stat_portion(const StatWork& work, std::uint32_t begin, std::uint32
       if (stat_one(work, at, end)) ++uncounted;
   }
   Counters::add(counters_.entries, at - begin - uncounted);
-  if (work.packed == nullptr) std::fill(work.errors + at, work.errors + end, StatError{ECANCELED});
+  if (work.packed == nullptr) {
+    std::fill(work.errors + at, work.errors + end, StatError{ECANCELED});
+  } else {
+    work.count_packed->looked_at.fetch_add(at - begin, std::memory_order_relaxed);
+    work.count_packed->left_out.fetch_add(uncounted, std::memory_order_relaxed);
+  }
 }
 
 /// Name `at`, in the order of listing; false where what was found is not kept, and somebody has to look

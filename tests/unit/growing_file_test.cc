@@ -222,14 +222,16 @@ TEST(GrowingFileRoom, WhatIsWrittenFirstIsNotHeldInMemory) {
   test::TemporaryDirectory directory;
   const Fd descriptor = open_at(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY);
   constexpr std::uint64_t length = 64 << 20;
-  constexpr std::uint64_t much = 32 << 20;
+  [[maybe_unused]] constexpr std::uint64_t much = 32 << 20;
   for (auto room : {GrowingFile::Room::written, GrowingFile::Room::memory}) {
     bool in_memory = room == GrowingFile::Room::memory;
     GrowingFile file(descriptor.get(), in_memory ? "memory" : "written", start, 65536, room);
     std::uint64_t before = anonymous_memory();
     ASSERT_GT(before, 0u);
     fill(file, 0, length);
+#ifndef PWALK_INSTRUMENTED  // a sanitizer has memory of its own for each byte that is written
     EXPECT_EQ(anonymous_memory() > before + much, in_memory);
+#endif
     struct stat status;
     ASSERT_EQ(::fstatat(descriptor.get(), file.name().c_str(), &status, 0), 0);
     EXPECT_EQ(static_cast<std::uint64_t>(status.st_blocks) * 512 >= length, !in_memory);

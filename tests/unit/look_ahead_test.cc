@@ -116,10 +116,11 @@ TEST(LookAhead, AsMuchIsKeptAsTheNamesLeaveRoomFor) {
   constexpr std::uint32_t most = LookAhead::blocks_most * LookAhead::block_names;
   EXPECT_EQ(kept_of(0, 1), least) << "a size that says nothing";
   EXPECT_EQ(kept_of(60'000'000, 1), least) << "3,000,000 names in tmpfs";
-  EXPECT_EQ(kept_of(22'000'000, 2), most / 2) << "the other one may need as much";
+  EXPECT_EQ(kept_of(16'000'000, 3), most / LookAhead::block_names / 3 * LookAhead::block_names)
+      << "the others may need as much";
   std::uint32_t kept = kept_of(24'000'000, 1);  // and 96,000,000 bytes are for names
   EXPECT_EQ(kept / LookAhead::block_names,
-            (LookAhead::directory_bytes - 96'000'000) / (sizeof(PackedStat) * LookAhead::block_names));
+            (LookAhead::directory_bytes - 96'000'000) / (LookAhead::name_bytes * LookAhead::block_names));
   // Of 20 bytes for each: from the 500,001st on nobody knows what is to come.
   EXPECT_GE(kept_of(10'000'000, 1), 490'000u);
   EXPECT_LE(kept_of(10'000'000, 1), 510'000u);

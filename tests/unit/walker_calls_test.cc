@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/sysmacros.h>
 
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <map>
@@ -172,6 +173,30 @@ TEST_F(WalkerCalls, OfALargeDirectoryWhatIsOddIsLookedAtAgain) {
     }
     EXPECT_GT(again, 0u) << "nothing was looked at ahead";
     test::answer_nothing();
+  }
+}
+
+TEST_F(WalkerCalls, OfALargeDirectoryNotAllAreLookedAtAgain) {
+  constexpr unsigned files = 30'000;
+  Fd at = open_at(AT_FDCWD, directory_.path(), O_RDONLY | O_DIRECTORY);
+  for (unsigned i = 0; i < files; ++i)
+    ASSERT_EQ(::mknodat(at.get(), std::to_string(i).c_str(), S_IFREG | 0644, 0), 0);
+  std::atomic<unsigned> asked{0};
+  instead::statx = [&asked](int d, const char* p, int f, unsigned m, struct statx* s) {
+    int result = real::statx(d, p, f, m, s);
+    if (*p == '\0') return result;
+    ++asked;
+    ++s->stx_dev_minor;
+    return result;
+  };
+  for (unsigned workers : {1u, 2u}) {
+    seen_.forget();
+    asked = 0;
+    ASSERT_TRUE(walk(workers));
+    EXPECT_EQ(counts_.entries, files);
+    EXPECT_EQ(seen_.stats.size(), files);
+    EXPECT_GT(asked, files) << "nothing was looked at ahead";
+    EXPECT_LT(asked, files + files / 3) << "all of another device";
   }
 }
 
