@@ -25,7 +25,7 @@ run "$store_program" list -S "$store" --dry-run
 expect "--dry-run does not go with list" 2 "--dry-run"
 run "$store_program" sweep -S "$store"
 expect "an unknown command is refused" 2 "'sweep'"
-for what in / "$tree" "$tree/a/b"; do
+for what in /usr "$tree" "$tree/a/b"; do
   run "$store_program" list -S "$what"
   expect "what is no store is said to be none: ${what##*/}" 2 "'$what'" "neither a snapshot nor a store"
 done
