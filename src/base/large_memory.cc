@@ -8,16 +8,32 @@
 
 namespace pwalk {
 
-#ifdef PWALK_INSTRUMENTED  // a sanitizer watches over its own memory only
+namespace {
 
-constexpr std::size_t page_bytes = 4096;
-
-void* allocate_pages(std::size_t bytes) {
-  return std::memset(::operator new (bytes, std::align_val_t{page_bytes}), 0, bytes);
+void* map_pages(std::size_t bytes) {
+  void* pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) throw std::bad_alloc();
+  return pages;
 }
 
-void free_pages(void* pages, std::size_t) noexcept {
-  ::operator delete (pages, std::align_val_t{page_bytes});
+}  // namespace
+
+#ifdef PWALK_INSTRUMENTED
+
+// A sanitizer watches over its own memory only. What is larger must not be touched to be cleared.
+constexpr std::size_t watched_most = std::size_t{4} << 20;
+constexpr std::align_val_t page_alignment{4096};
+
+void* allocate_pages(std::size_t bytes) {
+  return bytes > watched_most ? map_pages(bytes)
+                              : std::memset(::operator new(bytes, page_alignment), 0, bytes);
+}
+
+void free_pages(void* pages, std::size_t bytes) noexcept {
+  if (bytes > watched_most)
+    ::munmap(pages, bytes);
+  else
+    ::operator delete(pages, page_alignment);
 }
 
 void give_back_pages(void*, std::size_t, std::size_t) noexcept {}
@@ -25,8 +41,7 @@ void give_back_pages(void*, std::size_t, std::size_t) noexcept {}
 #else
 
 void* allocate_pages(std::size_t bytes) {
-  void* pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (pages == MAP_FAILED) throw std::bad_alloc();
+  void* pages = map_pages(bytes);
   // Small pages do too. Mappings that lie side by side become one, so the small are not advised: a huge page
   // for several of them would hold what none has touched.
   if (bytes >= huge_page_bytes) ::madvise(pages, bytes, MADV_HUGEPAGE);
