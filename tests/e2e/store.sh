@@ -25,7 +25,10 @@ run "$store_program" list -S "$store" --dry-run
 expect "--dry-run does not go with list" 2 "--dry-run"
 run "$store_program" sweep -S "$store"
 expect "an unknown command is refused" 2 "'sweep'"
-for what in /usr "$tree" "$tree/a/b"; do
+places=(/usr "$tree" "$tree/a/b")
+# Unless somebody has a snapshot two levels down, as in /tmp.
+compgen -G '/*/*/manifest.json' >/dev/null || places+=(/)
+for what in "${places[@]}"; do
   run "$store_program" list -S "$what"
   expect "what is no store is said to be none: ${what##*/}" 2 "'$what'" "neither a snapshot nor a store"
 done
