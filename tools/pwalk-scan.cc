@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <limits>
 #include <string>
 
@@ -29,17 +31,30 @@ void on_status(int) {
   orders->tell_progress.store(true);
 }
 
-void on_stop(int signal_number) {
-  if (orders->stop.exchange(true)) {
-    ::signal(signal_number, SIG_DFL);
-    ::raise(signal_number);  // taken when this returns
-    return;
-  }
-  orders->stop_signal.store(signal_number);
+/// Signals that come in so short a time are one order: timeout(1) signals the program and then its whole
+/// group, a terminal that goes away brings SIGHUP and its shell another one.
+constexpr std::int64_t one_order_nanoseconds = 250'000'000;
+
+std::int64_t now_nanoseconds() {
+  struct timespec now {};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
 }
 
-/// The first of these signals ends the scan cleanly, the second one, whichever it is, at once. One that was
-/// ignored when the program was started (nohup) stays ignored.
+void on_stop(int signal_number) {
+  std::int64_t now = now_nanoseconds();
+  std::int64_t first = 0;
+  if (orders->stop_nanoseconds.compare_exchange_strong(first, now)) {
+    orders->stop_signal.store(signal_number);
+    orders->stop.store(true);
+  } else if (now - first > one_order_nanoseconds) {
+    ::signal(signal_number, SIG_DFL);
+    ::raise(signal_number);  // taken when this returns
+  }
+}
+
+/// The first of these signals ends the scan cleanly, the next order, whichever signal it is, at once. One
+/// that was ignored when the program was started (nohup) stays ignored.
 void handle_signals() {
   for (int signal_number : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction action = {};

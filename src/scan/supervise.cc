@@ -91,16 +91,19 @@ Supervised supervise(const std::function<int()>& job, const Orders& orders, doub
   }
   writing = Fd();
   auto began = std::chrono::steady_clock::now();
+  bool dead = false;
   for (;;) {
     struct pollfd pipe {
       reading.get(), POLLIN, 0
     };
-    int ready = ::poll(&pipe, 1, look_every_milliseconds);
+    int ready = ::poll(&pipe, 1, dead ? 0 : look_every_milliseconds);
     unsigned char status = 0;
     if (ready > 0 && ::read(reading.get(), &status, 1) == 1) return {Supervised::End::status, status};
-    if (ready > 0 || (ready == 0 && is_dead(child))) {
-      return {Supervised::End::died, signal_of(child)};
-    }
+    if (ready > 0 || dead) return {Supervised::End::died, signal_of(child)};
+    // What it told between that look and its end is there by now: only who is looked at once more has died
+    // without a word.
+    dead = is_dead(child);
+    if (dead) continue;
     std::chrono::duration<double> waited = std::chrono::steady_clock::now() - began;
     if (orders.walking.load()) continue;
     // Nothing is there yet that could be ended in good order, and the root may never answer.

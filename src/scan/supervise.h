@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 
 namespace pwalk::scan {
@@ -12,6 +13,7 @@ namespace pwalk::scan {
 /// What signals ask of a scan, and what it tells; seen by both processes.
 struct Orders {
   std::atomic<bool> stop{false};
+  std::atomic<std::int64_t> stop_nanoseconds{0};  // CLOCK_MONOTONIC of the first signal
   std::atomic<int> stop_signal{0};
   std::atomic<bool> tell_progress{false};
   std::atomic<bool> walking{false};  // set by the scan: the root has answered

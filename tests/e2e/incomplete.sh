@@ -46,6 +46,21 @@ for jobs in 1 4; do
   done
 done
 
+# timeout(1) signals the program and then its group: that is one order, and no second one that ends it at once.
+for supervised in "" --timeout=60; do
+  "$scan_program" $supervised --rate 100 --on-interrupt publish -o "$work/twice$supervised" "$work/tree" 2>"$work/err" &
+  process=$!
+  sleep 1
+  kill -TERM "$process"
+  sleep 0.02 # else the kernel makes one signal of two
+  kill -TERM "$process" 2>/dev/null || true
+  sleep 0.02
+  kill -HUP "$process" 2>/dev/null || true
+  status=0
+  wait "$process" || status=$?
+  expect "--on-interrupt publish $supervised, the signal comes again at once: published" 1 "incomplete"
+done
+
 # Whoever browses it is told as well.
 if can_mount; then
   mkdir "$work/point"

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -80,6 +81,7 @@ PWALK_TEST_CALL(int, fstatfs, (int d, struct statfs* s), (d, s))
 PWALK_TEST_CALL(int, getrlimit, (__rlimit_resource_t r, struct rlimit* l), (r, l))
 PWALK_TEST_CALL(int, setrlimit, (__rlimit_resource_t r, const struct rlimit* l), (r, l))
 PWALK_TEST_CALL(int, getrusage, (__rusage_who_t w, struct rusage* u), (w, u))
+PWALK_TEST_CALL(int, poll, (struct pollfd * f, nfds_t n, int t), (f, n, t))
 PWALK_TEST_CALL(int, flock, (int d, int o), (d, o))
 PWALK_TEST_CALL(int, fsync, (int d), (d))
 PWALK_TEST_CALL(uid_t, geteuid, (), ())
