@@ -69,7 +69,7 @@ if can_mount; then
     done
     holds "measure --slow prints two tables" [ "$(grep -cE ' x floor( -D)? \(least to most\)$' "$work/out")" = 2 ]
     # What Ctrl-C sends, in the middle of a round. 124: it was sent.
-    run timeout -k 30 -s INT 2 env --default-signal=INT TMPDIR="$work" "$(dirname "$0")/measure" "${slow_tree[@]}" --rounds 100000 --no-peers "$build"
+    run timeout -k 30 -s INT "$(usually 3 8)" env --default-signal=INT TMPDIR="$work" "$(dirname "$0")/measure" "${slow_tree[@]}" --rounds 100000 --no-peers "$build"
     mounted+=("$work"/measure.*/tree)
     expect "measure --slow, interrupted" 124
     holds "measure --slow, interrupted, had begun" grep -q '^runs ' "$work/out"

@@ -115,7 +115,7 @@ mkdir "$made/alone" "$made/supervised" "$made/terminal" && chmod 0777 "$made"/{a
 declare -A ways=([alone]="" [supervised]="--timeout=60")
 for way in "${!ways[@]}"; do
   # shellcheck disable=SC2086 # none or one
-  start "$way" "${slowly[@]}" ${ways[$way]} --errors=ignore -o "$made/$way/snapshot" "$tree"
+  start "$way" "${as[@]}" "$scan_program" -j 2 --rate 200 ${ways[$way]} --errors=ignore -o "$made/$way/snapshot" "$tree"
   wait_for 20 under_way "$way"
   kill -USR1 "${processes[$way]}"
   holds "SIGUSR1, $way: a line of progress" wait_for 20 has_lines "$work/$way.said" 1

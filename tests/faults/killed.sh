@@ -91,9 +91,14 @@ done
 # A larger tree, so that there is time: each moment of a scan of it is as likely as any other.
 "$PWALK_SUPPORT/oddities" --seed 5 --wide 3000 --levels 50 "$work/tree/odd" >/dev/null
 rm -rf "$work/store" "$work/with-older"
-began=$(date +%s%N)
-scan_into_store || fail "a scan without a signal" "$work/err"
-lasts=$((($(date +%s%N) - began) / 1000)) # µs
+lasts= # µs, undisturbed
+for _ in 1 2 3 4 5; do
+  rm -rf "$work/store"
+  began=$(date +%s%N)
+  scan_into_store || fail "a scan without a signal" "$work/err"
+  took=$((($(date +%s%N) - began) / 1000))
+  [ -n "$lasts" ] && [ "$took" -ge "$lasts" ] || lasts=$took
+done
 for signal in KILL TERM; do
   : >"$work/wrong"
   named=0

@@ -112,8 +112,11 @@ TEST_F(Texts, APathBeyondAllReasonIsLeftOut) {
 /// Names of one byte: no path of 4,096 levels is long, but the way up is.
 TEST_F(Texts, APathOfTooManyLevelsIsLeftOut) {
   test::SampleNode deep = test::sample_directory("x", 1000, 0755, {});
-  for (std::uint64_t level = 1; level < path_levels_max + 2; ++level)
-    deep = test::sample_directory("x", 1000 + level, 0755, {deep});
+  for (std::uint64_t level = 1; level < path_levels_max + 2; ++level) {
+    std::vector<test::SampleNode> below;  // a list in braces would copy all levels for each
+    below.push_back(std::move(deep));
+    deep = test::sample_directory("x", 1000 + level, 0755, std::move(below));
+  }
   auto snapshot = write(test::sample_directory("", 2, 0755, {deep}));
   std::uint32_t with_path = 0;
   for (snapshot::Directory at = snapshot->root_directory(); at.record.dir_count > 0;) {
