@@ -5,13 +5,17 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <system_error>
+#include <thread>
 
+#include "base/leave.h"
 #include "base/text.h"
 #include "program.h"
 #include "scan/gentle.h"
@@ -49,7 +53,12 @@ void on_stop(int signal_number) {
     orders->stop.store(true);
   } else if (now - first > one_order_nanoseconds) {
     ::signal(signal_number, SIG_DFL);
-    ::raise(signal_number);  // taken when this returns
+    sigset_t taken;
+    ::sigemptyset(&taken);
+    ::sigaddset(&taken, signal_number);
+    ::pthread_sigmask(SIG_UNBLOCK, &taken, nullptr);
+    ::raise(signal_number);
+    ::_exit(128 + signal_number);  // the first process of a container is not ended by a signal
   }
 }
 
@@ -73,6 +82,24 @@ void handle_signals() {
   ::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error like a full disk
 }
 
+/// From now on a thread of their own takes the signals that are handled: one that is in a call at a file
+/// system that does not answer would not.
+void take_signals_apart() {
+  sigset_t handled;
+  sigset_t before;
+  ::sigemptyset(&handled);
+  for (int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::sigaddset(&handled, signal_number);
+  ::pthread_sigmask(SIG_BLOCK, &handled, &before);
+  try {
+    std::thread([handled] {
+      ::pthread_sigmask(SIG_UNBLOCK, &handled, nullptr);
+      for (;;) ::pause();
+    }).detach();
+  } catch (const std::system_error&) {
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);  // without a thread for it, whoever can
+  }
+}
+
 /// Tells that a signal has ended it; the exit status.
 int stopped() {
   pwalk::print_message(program, "stopped, nothing was published");
@@ -82,7 +109,9 @@ int stopped() {
 /// Scans and tells; the exit status.
 int scan(pwalk::scan::Request& request, const pwalk::ScanReport& report) {
   pwalk::ProgressDisplay display(report);
-  request.on_root_opened = [] { orders->walking.store(true); };
+  request.on_root_opened = [] {
+    if (!orders->begin_walk()) pwalk::leave(pwalk::status_trouble);
+  };
   request.on_progress = [&](const pwalk::scan::Progress& progress) {
     display.show(progress, orders->tell_progress);
   };
@@ -139,8 +168,9 @@ int run(int argc, char** argv) {
   if (options.nice)
     if (std::string refused = pwalk::scan::take_what_others_leave(); !refused.empty())
       pwalk::print_message(program, "warning: --nice: " + refused);
-  return supervised ? scan_supervised(options.request, options.report)
-                    : scan(options.request, options.report);
+  if (supervised) return scan_supervised(options.request, options.report);
+  take_signals_apart();
+  return scan(options.request, options.report);
 }
 
 }  // namespace

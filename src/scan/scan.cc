@@ -83,7 +83,7 @@ snapshot::FileSystem file_system_of(int descriptor, const std::string& path) {
     throw_errno("cannot get the file system of '" + printable(path) + "'");
   snapshot::FileSystem file_system;
   file_system.magic = static_cast<std::uint32_t>(status.f_type);
-  file_system.block_bytes = static_cast<std::uint64_t>(status.f_bsize);
+  file_system.block_bytes = static_cast<std::uint64_t>(status.f_frsize);  // the unit of the numbers of blocks
   file_system.blocks = status.f_blocks;
   file_system.blocks_free = status.f_bfree;
   file_system.blocks_available = status.f_bavail;
@@ -99,10 +99,10 @@ auto told_as(const std::string& what_failed, Action action) {
   try {
     return action();
   } catch (const std::system_error& refused) {
-    std::string what = refused.what();
+    std::string what = ": " + std::string(refused.what());
     std::string reason = ": " + refused.code().message();
     if (what.ends_with(reason)) what.resize(what.size() - reason.size());
-    throw std::system_error(refused.code(), what_failed + ": " + what);
+    throw std::system_error(refused.code(), what_failed + what);
   }
 }
 
@@ -134,8 +134,10 @@ Destination plain_destination(const std::string& output) {
   if (!destination.parent)
     throw_errno("cannot write a snapshot into '" + printable(destination.parent_path) + "'");
   struct stat status;
-  if (::fstatat(destination.parent.get(), destination.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
-    throw_errno(EEXIST, "cannot write a snapshot as '" + printable(output) + "'");
+  bool exists =
+      ::fstatat(destination.parent.get(), destination.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  if (exists || errno != ENOENT)
+    throw_errno(exists ? EEXIST : errno, "cannot write a snapshot as '" + printable(output) + "'");
   told_as("cannot look for partial snapshots in '" + printable(destination.parent_path) + "'",
           [&] { snapshot::collect_partials(destination.parent.get(), snapshot::Alone::unknown); });
   return destination;
@@ -210,7 +212,7 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
   pens[0]->add_root(child, entry_notes(child, sinks[0]->device_index(root.stat)));
   if (!root.is_directory()) {
     ticker.skip_walk();
-    return !stop.load();
+    return request.publish_when_stopped || !stop.load();  // nothing of it is missing
   }
   walk::Options options;
   options.workers = request.threads;
@@ -242,14 +244,15 @@ bool walk_into(const Request& request, Root& root, walk::MountTable& mounts,
 void warn_of_space(const Request& request, const Destination& destination, Expected expected) {
   struct statfs status;
   if (!request.on_warning || ::fstatfs(destination.parent.get(), &status) != 0) return;
-  std::uint64_t available = status.f_bavail * static_cast<std::uint64_t>(status.f_bsize);
+  std::uint64_t available = status.f_bavail * static_cast<std::uint64_t>(status.f_frsize);
   std::string warning = space_warning(expected, available, destination.parent_path);
   if (!warning.empty()) request.on_warning(warning);
 }
 
 /// Walks, writes and publishes; without a path in `result` where it was stopped before.
 void publish(const Request& request, Root& root, walk::MountTable& mounts, Destination& destination,
-             snapshot::Manifest manifest, const std::atomic<bool>& stop, Result& result) {
+             snapshot::Manifest manifest, std::chrono::steady_clock::time_point began,
+             const std::atomic<bool>& stop, Result& result) {
   std::array<std::uint8_t, 16> uuid = snapshot::new_uuid();
   snapshot::PartialSnapshot partial(destination.parent.get(), destination.parent_path, uuid);
   snapshot::SnapshotWriter writer(partial.directory(), uuid);
@@ -258,7 +261,7 @@ void publish(const Request& request, Root& root, walk::MountTable& mounts, Desti
   if (!expected && file_system.inodes > file_system.inodes_free)
     expected = file_system.inodes - file_system.inodes_free;
   warn_of_space(request, destination, {expected.value_or(0), !destination.last_entries});
-  Ticker ticker(request, expected);
+  Ticker ticker(request, expected, began);
   result.stopped = !walk_into(request, root, mounts, partial, writer, ticker, stop, result);
   if (result.stopped) return;
   manifest.end = now(CLOCK_REALTIME);
@@ -295,6 +298,7 @@ Result run(const Request& request, const std::atomic<bool>& stop) {
                     request.threads, possible);
     return result;
   }
+  auto began = std::chrono::steady_clock::now();
   snapshot::Timestamp started = now(CLOCK_MONOTONIC);
   Root root = open_root(request.root);
   walk::MountTable mounts;
@@ -312,7 +316,7 @@ Result run(const Request& request, const std::atomic<bool>& stop) {
     }
     manifest.slot = destination.slot;
     told_as("cannot write the snapshot '" + printable(destination.path()) + "'",
-            [&] { publish(request, root, mounts, destination, std::move(manifest), stop, result); });
+            [&] { publish(request, root, mounts, destination, std::move(manifest), began, stop, result); });
   } catch (const Stopped&) {
     result.stopped = true;
   }

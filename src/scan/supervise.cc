@@ -56,11 +56,11 @@ int signal_of(pid_t process) {
   return 0;
 }
 
-/// Whether nothing but stuck threads is left of the process.
+/// Whether nothing but stuck threads is left of the process, as far as can be seen.
 bool is_dead(pid_t process) {
   char text[512] = {};
   Fd stat(::open(("/proc/" + std::to_string(process) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!stat) return true;
+  if (!stat) return ::kill(process, 0) != 0 && errno == ESRCH;  // no /proc, or no descriptor left
   ssize_t length = ::read(stat.get(), text, sizeof text - 1);
   std::string_view line(text, length > 0 ? static_cast<std::size_t>(length) : 0);
   std::size_t state = line.rfind(") ");  // the name in parentheses may hold anything
@@ -76,7 +76,7 @@ Orders& shared_orders() {
   return *new (memory) Orders;
 }
 
-Supervised supervise(const std::function<int()>& job, const Orders& orders, double patience_seconds) {
+Supervised supervise(const std::function<int()>& job, Orders& orders, double patience_seconds) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
   Fd reading(ends[0]);
@@ -105,10 +105,11 @@ Supervised supervise(const std::function<int()>& job, const Orders& orders, doub
     dead = is_dead(child);
     if (dead) continue;
     std::chrono::duration<double> waited = std::chrono::steady_clock::now() - began;
-    if (orders.walking.load()) continue;
+    if (orders.walking()) continue;
     // Nothing is there yet that could be ended in good order, and the root may never answer.
-    if (orders.stop.load()) return {Supervised::End::stopped, 0};
-    if (waited.count() > patience_seconds) return {Supervised::End::no_answer, 0};
+    bool stop = orders.stop.load();
+    if ((stop || waited.count() > patience_seconds) && orders.give_up())
+      return {stop ? Supervised::End::stopped : Supervised::End::no_answer, 0};
   }
 }
 

@@ -16,7 +16,21 @@ struct Orders {
   std::atomic<std::int64_t> stop_nanoseconds{0};  // CLOCK_MONOTONIC of the first signal
   std::atomic<int> stop_signal{0};
   std::atomic<bool> tell_progress{false};
-  std::atomic<bool> walking{false};  // set by the scan: the root has answered
+
+  /// The scan says that the root has answered: from now on it ends in good order. False if it was given up
+  /// before, and is to end on the spot.
+  bool begin_walk() noexcept { return reach(Phase::walking); }
+  /// Gives up a scan whose root has not answered; false if it has.
+  bool give_up() noexcept { return reach(Phase::given_up); }
+  bool walking() const noexcept { return phase_.load() == Phase::walking; }
+
+ private:
+  enum class Phase { waiting, walking, given_up };
+  bool reach(Phase phase) noexcept {
+    Phase before = Phase::waiting;
+    return phase_.compare_exchange_strong(before, phase);
+  }
+  std::atomic<Phase> phase_{Phase::waiting};
 };
 
 /// Orders in memory that a child shares, for as long as the process lives. std::system_error where there is
@@ -30,8 +44,8 @@ struct Supervised {
 };
 
 /// Calls `job` in a child, which ends with what it returns, and waits for that; not longer than
-/// `patience_seconds` for `orders.walking`. Before any thread is started. The child ignores the signals by
+/// `patience_seconds` for `orders.walking()`. Before any thread is started. The child ignores the signals by
 /// which a scan is stopped: they reach it through `orders`.
-Supervised supervise(const std::function<int()>& job, const Orders& orders, double patience_seconds);
+Supervised supervise(const std::function<int()>& job, Orders& orders, double patience_seconds);
 
 }  // namespace pwalk::scan

@@ -9,8 +9,10 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <system_error>
 #include <thread>
 
+#include "base/error.h"
 #include "scan/progress.h"
 #include "scan/scan.h"
 #include "walk/walker.h"
@@ -21,12 +23,21 @@ namespace pwalk::scan {
 /// deadline.
 class Ticker {
  public:
-  Ticker(const Request& request, std::optional<std::uint64_t> expected_entries)
+  using Clock = std::chrono::steady_clock;
+
+  /// `scan_began`: from when the deadline counts. std::system_error where there is one and the system allows
+  /// no thread; progress is not worth a scan.
+  Ticker(const Request& request, std::optional<std::uint64_t> expected_entries, Clock::time_point scan_began)
       : tell_(request.on_progress),
         expected_entries_(expected_entries),
-        deadline_seconds_(request.deadline_seconds) {
+        deadline_seconds_(request.deadline_seconds),
+        scan_began_(scan_began) {
     if (!tell_ && !deadline_seconds_) return;
-    thread_ = std::jthread([this](const std::stop_token& ending) { run(ending); });
+    try {
+      thread_ = std::jthread([this](const std::stop_token& ending) { run(ending); });
+    } catch (const std::system_error& refused) {
+      if (deadline_seconds_) throw_errno(refused.code().value(), "cannot start a thread for the deadline");
+    }
   }
 
   /// There is no walk, but one entry.
@@ -58,14 +69,13 @@ class Ticker {
   };
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   void run(const std::stop_token& ending) {
     std::unique_lock lock(mutex_);
     while (!never_.wait_for(lock, ending, std::chrono::milliseconds(100),
                             [&] { return ending.stop_requested(); })) {
       look();
-      if (walker_ != nullptr && deadline_seconds_ && progress_.seconds >= *deadline_seconds_) walker_->end();
+      if (walker_ != nullptr && deadline_seconds_ && seconds_since(scan_began_) >= *deadline_seconds_)
+        walker_->end();
       Progress progress = progress_;
       lock.unlock();
       try {
@@ -77,9 +87,13 @@ class Ticker {
     }
   }
 
+  static double seconds_since(Clock::time_point from) noexcept {
+    return std::chrono::duration<double>(Clock::now() - from).count();
+  }
+
   /// Under the mutex.
   void look() {
-    progress_.seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+    progress_.seconds = seconds_since(began_);
     progress_.expected_entries = expected_entries_;
     if (walker_ == nullptr) return;
     walk::Counts counts = walker_->counts();
@@ -91,9 +105,10 @@ class Ticker {
   const std::function<void(const Progress&)>& tell_;
   const std::optional<std::uint64_t> expected_entries_;
   const std::optional<double> deadline_seconds_;
-  const Clock::time_point began_ = Clock::now();
-  std::mutex mutex_;                // walker_, progress_
-  walk::Walker* walker_ = nullptr;  // while it walks
+  const Clock::time_point scan_began_;
+  const Clock::time_point began_ = Clock::now();  // from when progress counts
+  std::mutex mutex_;                              // walker_, progress_
+  walk::Walker* walker_ = nullptr;                // while it walks
   Progress progress_;
   std::condition_variable_any never_;
   std::jthread thread_;  // the last one, so the first to end

@@ -81,7 +81,6 @@ int Listing::read(int descriptor, Seat& seat, const std::function<void()>& liste
   for (;;) {
     unsigned char* begin = room();
     long got = seat.call([=] { return ::syscall(SYS_getdents64, descriptor, begin, read_bytes); });
-    if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno;
     if (got == 0) return 0;
     buffers_[buffer_].used += static_cast<std::size_t>(got);

@@ -48,6 +48,7 @@ class Queues {
   bool next(unsigned worker, Task& task);
   /// Ends the walk: every next() returns false.
   void close();
+  bool closed() const noexcept { return closed_.load(); }
 
   /// From now on the first `active` workers work; the others wait when they next ask for a task.
   void set_active(unsigned active);

@@ -22,22 +22,15 @@ class Seat {
 
   bool watched() const noexcept { return watched_; }
 
-  /// Makes a call that answers -1 and errno where it fails. It must read and write nothing but what
-  /// its worker alone ever looks at: it may still be running when all else is gone.
+  /// Makes a call that answers -1 and errno where it fails, again if a signal has interrupted it (EINTR). It
+  /// must read and write nothing but what its worker alone ever looks at: it may still be running when all
+  /// else is gone.
   template <class Call>
   auto call(Call call) noexcept -> decltype(call()) {
-    if (!watched_) return call();
-    if (closed_) {
-      errno = ETIMEDOUT;
-      return -1;
+    for (;;) {
+      auto answer = watched_ ? watched_call(call) : call();
+      if (answer >= 0 || errno != EINTR) return answer;
     }
-    std::uint64_t turn = turn_.load(std::memory_order_relaxed) + 1;
-    turn_.store(turn, std::memory_order_release);
-    auto answer = call();
-    int error = errno;
-    if (!turn_.compare_exchange_strong(turn, turn + 1, std::memory_order_acq_rel)) never_return();
-    errno = error;
-    return answer;
   }
 
   /// Another number with each call that begins or ends.
@@ -54,6 +47,21 @@ class Seat {
 
  private:
   static constexpr std::uint64_t seized = ~std::uint64_t{1};
+
+  template <class Call>
+  auto watched_call(Call& call) noexcept -> decltype(call()) {
+    if (closed_) {
+      errno = ETIMEDOUT;
+      return -1;
+    }
+    std::uint64_t turn = turn_.load(std::memory_order_relaxed) + 1;
+    turn_.store(turn, std::memory_order_release);
+    auto answer = call();
+    int error = errno;
+    if (!turn_.compare_exchange_strong(turn, turn + 1, std::memory_order_acq_rel)) never_return();
+    errno = error;
+    return answer;
+  }
 
   [[noreturn]] static void never_return() noexcept {
     for (;;) ::pause();

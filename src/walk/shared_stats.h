@@ -49,6 +49,8 @@ class SharedStats {
   bool exhausted() const noexcept {
     return next_.load(std::memory_order_relaxed) >= work_.count || gave_up_.load(std::memory_order_relaxed);
   }
+  /// Whether anybody looks at a portion of it beside who offered it.
+  bool is_helped() const noexcept { return helpers_.load(std::memory_order_acquire) != 0; }
   /// A call never answered: nothing more is to be taken.
   void give_up() noexcept { gave_up_.store(true, std::memory_order_relaxed); }
 

@@ -171,7 +171,7 @@ class Walker {
   template <class Task>
   void enlist(unsigned number, Task task);
   void watch();
-  bool replace(unsigned number, Worker& stuck);
+  bool replace(unsigned number, Worker* stuck);
   template <class Task>
   static void work(Shared& shared, unsigned number, Task task);
   std::unique_ptr<Shared> shared_;

@@ -12,33 +12,41 @@ namespace pwalk::walk {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
 constexpr Seconds look_at_least_every{0.25};
 constexpr Seconds patience_at_the_end{1};  // when the walk ends before its time
+constexpr Seconds stopped_from{1};         // later than this for a look
 
 }  // namespace
 
-/// Until all workers but those given up have ended. Who is given up is replaced by another thread; where the
-/// system allows none, by one that it allows later. This thread must not take the work: nobody would look
-/// after it then. If nobody else is left, and no thread to be had for as long as a call may take, the walk
-/// ends.
+/// Until all workers but those given up have ended. Who is given up is replaced by another thread, which
+/// writes down what it had in hand. Where the system allows none, this one does, so that nobody waits for
+/// that, and another takes the place later; but this one must not go on: nobody would look after it then. If
+/// nobody else is left, and no thread to be had for as long as a call may take, the walk ends.
 void Walker::watch() {
   struct Stuck {
     unsigned number;
-    Worker* worker;
+    Worker* worker;  // nullptr: what it had in hand is written down
   };
   Crew& crew = *crew_;
   const Seconds patience(shared_->options.patience_seconds);
   const Seconds interval = std::min(patience / 8, look_at_least_every);
   std::vector<Stuck> given_up;  // and not replaced yet
-  std::chrono::steady_clock::time_point alone_since;
+  Clock::time_point alone_since = Clock::now();
   std::unique_lock lock(crew.mutex);
   for (;;) {
+    auto before = Clock::now();
     bool alone = crew.changed.wait_for(lock, interval, [&] { return crew.at_work == 0 && given_up.empty(); });
     if (alone) return;
-    auto now = std::chrono::steady_clock::now();
+    auto now = Clock::now();
+    // A process that was stopped (SIGSTOP, a frozen control group) has waited for nobody in that time.
+    auto stopped = now - before - interval;
+    if (stopped < stopped_from) stopped = {};
+    alone_since += std::chrono::duration_cast<Clock::duration>(stopped);
     if (crew.at_work != 0) alone_since = now;
+    if (shared_->ending()) shared_->queues.close();  // nobody may be awake to do it
     Seconds enough = shared_->ending() ? std::min(patience, patience_at_the_end) : patience;
     for (Crew::Member& member : crew.members) {
       if (member.worker == nullptr) continue;
@@ -48,8 +56,10 @@ void Walker::watch() {
         member.since = now;
         continue;
       }
+      member.since += std::chrono::duration_cast<Clock::duration>(stopped);
       if (now - member.since < enough || !member.worker->seat().seize(turn)) continue;
       if (now - member.since < patience) shared_->cut_short.store(true, std::memory_order_relaxed);
+      member.worker->let_go();
       given_up.push_back({member.number, member.worker});
       member.worker = nullptr;
       member.thread.detach();
@@ -59,19 +69,27 @@ void Walker::watch() {
     if (given_up.empty()) continue;
     bool in_vain = now - alone_since >= enough;
     lock.unlock();
-    std::erase_if(given_up, [&](const Stuck& stuck) { return replace(stuck.number, *stuck.worker); });
-    if (in_vain && !given_up.empty()) {
-      end();
-      for (const Stuck& stuck : given_up) stuck.worker->leave_behind();
-      given_up.clear();
+    std::erase_if(given_up, [&](const Stuck& stuck) { return replace(stuck.number, stuck.worker); });
+    for (Stuck& stuck : given_up) {
+      if (stuck.worker == nullptr || !stuck.worker->is_alone()) continue;
+      stuck.worker->leave_behind();
+      stuck.worker = nullptr;
     }
+    if (in_vain && !given_up.empty()) end();
+    // Nobody is to go on then: those places stay empty.
+    if (shared_->queues.closed())
+      std::erase_if(given_up, [](const Stuck& stuck) { return stuck.worker == nullptr; });
     lock.lock();
   }
 }
 
-bool Walker::replace(unsigned number, Worker& stuck) {
+/// Fills the place of a worker that was given up; false where the system allows no thread now.
+bool Walker::replace(unsigned number, Worker* stuck) {
   try {
-    enlist(number, [&stuck](Worker& worker) { worker.take_over(stuck); });
+    enlist(number, [stuck](Worker& worker) {
+      if (stuck != nullptr) stuck->leave_behind();
+      worker.run();
+    });
     return true;
   } catch (const std::exception&) {
     return false;  // no more threads now, or no memory

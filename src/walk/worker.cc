@@ -71,21 +71,27 @@ void Worker::work(Task task) {
   stage_ = Stage::idle;
 }
 
+void Worker::let_go() noexcept {
+  seat_.close();
+  if (offered_ != nullptr) offered_->give_up();
+  if (stage_ != Stage::helping) return;
+  // Who offered it finds names that nobody has looked at.
+  helped_->give_up();
+  shared_.queues.leave(*helped_);
+  stage_ = Stage::idle;
+}
+
+bool Worker::is_alone() const noexcept {
+  return offered_ == nullptr || !offered_->is_helped();
+}
+
 /// What is left of a directory after a call that never answered: no more calls are made.
 void Worker::conclude() {
-  seat_.close();
   in_hand_ = {};
-  if (offered_ != nullptr) {
-    offered_->give_up();
-    shared_.queues.withdraw(*offered_);
-  }
+  if (offered_ != nullptr) shared_.queues.withdraw(*offered_);
   switch (stage_) {
     case Stage::idle:
-      return;
     case Stage::helping:
-      // Who offered it finds names that nobody has looked at.
-      helped_->give_up();
-      shared_.queues.leave(*helped_);
       return;
     case Stage::opening:
       opened_one_of(task_.node);
@@ -104,11 +110,6 @@ void Worker::conclude() {
       end_directory(hand_over_rest());
       return;
   }
-}
-
-void Worker::take_over(Worker& stuck) {
-  stuck.leave_behind();
-  run();
 }
 
 void Worker::leave_behind() {

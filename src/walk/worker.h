@@ -85,9 +85,12 @@ class Worker {
   /// Reads the root and then works until the walk ends.
   void run_from_root(Fd root, const struct statx& stat, Token token);
   void run();
-  /// Writes down what another worker of the same number had in hand when its seat was seized, and goes on.
-  void take_over(Worker& stuck);
-  /// Writes down what this worker had in hand when its seat was seized; nobody goes on.
+  /// Of a worker whose seat was seized: lets go, without waiting for anybody, of what others may be waiting
+  /// for, which is what it helped with; and whoever helps it is not to go on.
+  void let_go() noexcept;
+  /// Whether those who helped it have noticed.
+  bool is_alone() const noexcept;
+  /// Writes down what this worker had in hand when its seat was seized; nobody goes on. Waits for who helps.
   void leave_behind();
   Seat& seat() noexcept { return seat_; }
 

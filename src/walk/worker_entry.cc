@@ -186,7 +186,6 @@ const char* Worker::read_target(int descriptor, const char* name, std::uint64_t 
   for (;;) {
     ssize_t length =
         seat_.call([&] { return ::readlinkat(descriptor, name, target_.data(), target_.size()); });
-    if (length < 0 && errno == EINTR) continue;
     if (length < 0) {
       error = errno;
       return nullptr;

@@ -43,11 +43,8 @@ int Worker::open_once(int parent, const char* name, int flags) noexcept {
   for (;;) {
     int descriptor = seat_.call([=] { return ::openat(parent, name, flags | O_CLOEXEC); });
     if (descriptor >= 0) return descriptor;
-    if (errno == EPERM && (flags & O_NOATIME) != 0) {
-      flags &= ~O_NOATIME;
-      continue;
-    }
-    if (errno != EINTR) return -1;
+    if (errno != EPERM || (flags & O_NOATIME) == 0) return -1;
+    flags &= ~O_NOATIME;
   }
 }
 

@@ -92,7 +92,7 @@ run "$scan_program" --timeout 1 -o "$work/none.at.all" "$work/mnt"
 expect "the root cannot be opened" 2 "no answer for 1 seconds"
 holds "nothing was published" [ ! -e "$work/none.at.all" ]
 for signal in TERM INT; do
-  stop_by $signal 0.5 "the root does not answer" --timeout 60 -o "$work/none.at.all"
+  stop_by $signal 1.5 "the root does not answer" --timeout 60 -o "$work/none.at.all"
 done
 began=$(date +%s%N)
 run "$scan_program" --timeout 60 --deadline 1 -o "$work/none.at.all" "$work/mnt"
@@ -105,13 +105,15 @@ end_slowfs
 start_slowfs "$work/mnt" --delay 0 --hang opendir:3/4
 "$scan_program" -o "$work/none.at.all" "$work/mnt" 2>"$work/err" &
 process=$!
-sleep 0.5
+# One thread is stuck in its call then: nothing ends it before end_slowfs does, and until then it keeps the process.
+threads_end() { ! grep -qE '^[0-9]+ \(.*\) [RS] ' "/proc/$process/task"/*/stat; }
+sleep 2
 kill -TERM "$process"
 sleep 0.5
-holds "the first signal waits for the call" [ -d "/proc/$process" ]
+holds "the first signal waits for the call" grep -qE '^[0-9]+ \(.*\) [^ZX] ' "/proc/$process/stat"
 kill -HUP "$process"
-sleep 0.5
-end_slowfs # the thread that is stuck keeps the process
+wait_for 10 threads_end
+end_slowfs
 status=0
 wait "$process" || status=$?
 expect "the second one, another, ends it" $((128 + $(kill -l HUP)))
@@ -126,12 +128,12 @@ holds "both are there" [ "$(find "$work/store/tree" -name manifest.json | wc -l)
 
 for signal in TERM INT; do
   rm -rf "$work/stopped"
-  stop_by $signal 0.7 "a call hangs" --timeout 60 -o "$work/stopped"
+  stop_by $signal 1.5 "a call hangs" --timeout 60 -o "$work/stopped"
   holds "SIG$signal: nothing is left" [ -z "$(find "$work" -maxdepth 1 -name '*stopped*')" -a -z "$(find "$work" -maxdepth 1 -name '.pwalk*')" ]
 done
 "$scan_program" --timeout 60 --on-interrupt publish -o "$work/stopped" "$work/mnt" 2>"$work/err" &
 process=$!
-sleep 0.7
+sleep 1.5
 kill -TERM "$process"
 status=0
 wait "$process" || status=$?
@@ -151,10 +153,47 @@ run "$check_program" "$work/deadline.alone"
 expect "and what it publishes is whole" 0
 end_slowfs
 
+# Who was stopped has waited for nobody meanwhile.
+has_child() { [ -n "$(cat "/proc/$process/task/$process/children")" ]; }
+start_slowfs "$work/mnt" --delay 100000 --top 8 --directories 4 --files 8
+"$scan_program" --timeout 2 -j 16 -o "$work/paused" "$work/mnt" 2>"$work/err" &
+process=$!
+wait_for 10 has_child
+child=$(cat "/proc/$process/task/$process/children")
+for _ in 1 2; do
+  sleep 1
+  kill -STOP "${child% }"
+  sleep 4
+  kill -CONT "${child% }"
+done
+status=0
+wait "$process" || status=$?
+expect "stopped and continued: nothing is given up" 0
+end_slowfs
+
+# The first process of a container is not ended by a signal that it raises.
+start_slowfs "$work/mnt" --delay 0 --hang opendir:3/4
+unshare -p -f "$scan_program" -o "$work/none.at.all" "$work/mnt" 2>"$work/err" &
+outside=$!
+process=$outside
+wait_for 10 has_child
+process=$(cat "/proc/$outside/task/$outside/children")
+process=${process% }
+sleep 2
+kill -TERM "$process"
+sleep 0.5
+holds "the first process: the first signal waits for the call" grep -qE '^[0-9]+ \(.*\) [^ZX] ' "/proc/$process/stat"
+kill -TERM "$process"
+holds "the first process: the second one ends it" wait_for 10 threads_end
+end_slowfs
+status=0
+wait "$outside" || status=$?
+expect "the first process: status" 143
+
 # What answers slowly is waited for.
 start_slowfs "$work/mnt" --delay 400000 --top 2 --directories 1 --files 1
-run "$scan_program" --timeout 1 -j 8 -o "$work/slow" "$work/mnt"
-expect "0.4 s a call, --timeout 1: all of it" 0
+run "$scan_program" --timeout 3 -j 8 -o "$work/slow" "$work/mnt"
+expect "0.4 s a call, --timeout 3: all of it" 0
 end_slowfs
 
 mkdir "$work/tree"
@@ -171,14 +210,14 @@ run "$scan_program" --timeout 0 -o "$work/wrong" "$work/tree"
 expect "--timeout 0 is refused" 2 "not a duration"
 "$scan_program" --timeout 60 --rate 1 -o "$work/killed" "$work" 2>/dev/null &
 process=$!
-sleep 0.5
+wait_for 10 has_child
 child=$(cat "/proc/$process/task/$process/children")
 kill -KILL "$process"
 wait "$process" 2>/dev/null
 holds "the scan ends with the process that waits for it" wait_for 3 ended "${child% }"
 "$scan_program" --timeout 60 --rate 1 -o "$work/killed" "$work" 2>"$work/err" &
 process=$!
-sleep 0.5
+wait_for 10 has_child
 child=$(cat "/proc/$process/task/$process/children")
 kill -KILL "${child% }"
 status=0

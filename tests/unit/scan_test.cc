@@ -1,15 +1,20 @@
 // A scan as the program asks for it: what is published where, and what is refused.
 // SPDX-License-Identifier: MIT
 
-#include "scan/scan.h"
+#include "support/calls.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <string>
 #include <system_error>
+#include <thread>
 
+#include "scan/scan.h"
 #include "snapshot/check.h"
 #include "snapshot/snapshot.h"
 #include "support/temporary_directory.h"
@@ -26,6 +31,7 @@ class ScanTest : public ::testing::Test {
     request_.store = directory_.path("store");
     request_.threads = 2;
   }
+  ~ScanTest() override { test::answer_nothing(); }
   int error_of(const Request& request) {
     try {
       run(request, stop_);
@@ -97,6 +103,77 @@ TEST_F(ScanTest, DoesNotDescendIntoItself) {
   Result result = run(request_, stop_);
   EXPECT_EQ(result.manifest.unread.at(format::state_excluded_own_output), 1u);
   EXPECT_EQ(result.manifest.totals.entries, 4u);
+}
+
+TEST_F(ScanTest, RefusesANameThatIsTooLongBeforeTheWalk) {
+  unsigned listed = 0;
+  test::instead::getdents64 = [&](int d, void* b, std::size_t n) {
+    ++listed;
+    return test::real::getdents64(d, b, n);
+  };
+  request_.output = directory_.path(std::string(256, 'x'));
+  EXPECT_EQ(error_of(request_), ENAMETOOLONG);
+  EXPECT_EQ(listed, 0u);
+}
+
+TEST_F(ScanTest, CountsBlocksInTheirUnit) {
+  test::instead::fstatfs = [](int d, struct statfs* status) {
+    int result = test::real::fstatfs(d, status);
+    status->f_bsize = 1 << 20;
+    status->f_frsize = 1 << 12;
+    status->f_bavail = 1 << 10;  // 4 MiB
+    status->f_files = 1'000'000;
+    status->f_ffree = 0;
+    return result;
+  };
+  std::string warning;
+  request_.on_warning = [&](const std::string& text) { warning = text; };
+  EXPECT_EQ(run(request_, stop_).manifest.file_system.block_bytes, 4096u);
+  EXPECT_NE(warning.find(" 4,194,304 bytes available"), std::string::npos) << warning;
+}
+
+TEST_F(ScanTest, DoesWithoutAThreadForProgressButNotForADeadline) {
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, std::size_t{1} << 46);
+  ASSERT_EQ(::pthread_setattr_default_np(&attributes), 0);
+  request_.threads = 1;
+  request_.on_progress = [](const Progress&) {};
+  EXPECT_EQ(run(request_, stop_).manifest.totals.entries, 3u);
+  request_.deadline_seconds = 60;
+  std::string said;
+  try {
+    run(request_, stop_);
+  } catch (const std::system_error& refused) {
+    said = refused.what();
+  }
+  ::pthread_attr_setstacksize(&attributes, std::size_t{8} << 20);
+  EXPECT_EQ(::pthread_setattr_default_np(&attributes), 0);
+  ::pthread_attr_destroy(&attributes);
+  EXPECT_TRUE(said.ends_with(": cannot start a thread for the deadline: Resource temporarily unavailable"))
+      << said;
+}
+
+TEST_F(ScanTest, CountsTheDeadlineFromTheStart) {
+  for (int i = 0; i < 9; ++i) directory_.write_file("tree/file" + std::to_string(i), "");
+  request_.threads = 1;
+  request_.rate = 12;  // of 12 entries: a second
+  request_.deadline_seconds = 2;
+  request_.on_root_opened = [] { std::this_thread::sleep_for(std::chrono::milliseconds(1800)); };
+  Result result = run(request_, stop_);
+  EXPECT_TRUE(result.incomplete);
+  EXPECT_FALSE(result.snapshot_path.empty());
+}
+
+TEST_F(ScanTest, PublishesAFileWhenStoppedWhereThatIsAskedFor) {
+  request_.root = directory_.path("tree/below/file");
+  stop_ = true;
+  EXPECT_TRUE(run(request_, stop_).stopped);
+  request_.publish_when_stopped = true;
+  Result result = run(request_, stop_);
+  EXPECT_FALSE(result.stopped);
+  EXPECT_TRUE(result.manifest.complete);
+  EXPECT_TRUE(snapshot::check_snapshot(result.snapshot_path).whole());
 }
 
 TEST_F(ScanTest, PublishesNothingWhenStopped) {

@@ -31,6 +31,20 @@ TEST(Seat, TellsCallsFromWhatIsBetween) {
   EXPECT_EQ(seat.call([] { return 7; }), 7);
 }
 
+TEST(Seat, CallsAgainWhatASignalInterrupts) {
+  for (bool watched : {false, true}) {
+    Seat seat(watched);
+    int left = 3;
+    EXPECT_EQ(seat.call([&] {
+      errno = left-- > 0 ? EINTR : ENOENT;
+      return -1;
+    }),
+              -1);
+    EXPECT_EQ(errno, ENOENT);
+    EXPECT_EQ(left, -1);
+  }
+}
+
 TEST(Seat, UnwatchedOnlyCalls) {
   Seat seat(false);
   EXPECT_EQ(seat.call([&] { return Seat::in_call(seat.turn()) ? 1 : 0; }), 0);

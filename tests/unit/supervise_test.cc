@@ -7,6 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <string>
+#include <thread>
+
 #include "support/calls.h"
 
 namespace pwalk::scan {
@@ -16,9 +20,10 @@ constexpr double patience_seconds = 60;
 
 class Supervise : public ::testing::Test {
  protected:
-  Supervise() { orders_.walking.store(true); }
+  Supervise() { EXPECT_TRUE(orders_.begin_walk()); }
   ~Supervise() override {
     test::instead::poll = nullptr;
+    test::instead::path_of_open = nullptr;
     while (::waitpid(-1, nullptr, 0) > 0) {
     }
   }
@@ -71,8 +76,32 @@ TEST_F(Supervise, EndWithoutAWordIsTold) {
   EXPECT_EQ(end.status, 0);
 }
 
+TEST_F(Supervise, JobThatCannotBeLookedAtIsWaitedFor) {
+  test::instead::path_of_open = [](const std::string& path) {
+    return path.starts_with("/proc/") ? "/nonexistent" : path;
+  };
+  Supervised end = end_of([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // some looks
+    return 4;
+  });
+  EXPECT_EQ(end.end, Supervised::End::status);
+  EXPECT_EQ(end.status, 4);
+}
+
+TEST_F(Supervise, RootThatHasAnsweredIsNotGivenUp) {
+  EXPECT_FALSE(orders_.give_up());
+  orders_.stop.store(true);
+  Supervised end = supervise(
+      [] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
+        return 1;
+      },
+      orders_, 0.1);
+  EXPECT_EQ(end.end, Supervised::End::status) << "it ends in good order";
+  EXPECT_EQ(end.status, 1);
+}
+
 TEST_F(Supervise, RootThatDoesNotAnswerIsWaitedForAWhile) {
-  orders_.walking.store(false);
   pid_t job = 0;
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
@@ -81,11 +110,15 @@ TEST_F(Supervise, RootThatDoesNotAnswerIsWaitedForAWhile) {
     EXPECT_EQ(::write(ends[1], &job, sizeof job), static_cast<ssize_t>(sizeof job));
     for (;;) ::pause();
   };
-  EXPECT_EQ(supervise(hang, orders_, 0.1).end, Supervised::End::no_answer);
+  Orders unanswered;
+  EXPECT_EQ(supervise(hang, unanswered, 0.1).end, Supervised::End::no_answer);
+  EXPECT_FALSE(unanswered.begin_walk()) << "nobody waits for it";
   ASSERT_EQ(::read(ends[0], &job, sizeof job), static_cast<ssize_t>(sizeof job));
   EXPECT_EQ(::kill(job, SIGKILL), 0);
-  orders_.stop.store(true);
-  EXPECT_EQ(supervise(hang, orders_, patience_seconds).end, Supervised::End::stopped);
+  Orders stopped;
+  stopped.stop.store(true);
+  EXPECT_EQ(supervise(hang, stopped, patience_seconds).end, Supervised::End::stopped);
+  EXPECT_FALSE(stopped.begin_walk());
   ASSERT_EQ(::read(ends[0], &job, sizeof job), static_cast<ssize_t>(sizeof job));
   EXPECT_EQ(::kill(job, SIGKILL), 0);
   ::close(ends[0]);

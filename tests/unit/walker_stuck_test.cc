@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -107,6 +108,18 @@ void ask_for_stacks_of(std::size_t bytes) {
 }
 constexpr std::size_t no_such_stack = std::size_t{1} << 46;
 
+/// Who reads a directory: the first who looks at one of its names.
+class Reader {
+ public:
+  bool is_this_thread() {
+    pid_t nobody = 0;
+    return thread_.compare_exchange_strong(nobody, ::gettid()) || nobody == ::gettid();
+  }
+
+ private:
+  std::atomic<pid_t> thread_{0};
+};
+
 TEST_F(WalkerStuck, WhereThereIsNoThreadForTheRestTheWalkEnds) {
   instead::openat = [](int d, const char* p, int f, unsigned m) {
     if (std::string(p) != "stuck") return real::openat(d, p, f, m);
@@ -145,14 +158,42 @@ TEST_F(WalkerStuck, OfSeveralTheOthersGoOnWithoutAThreadForTheRest) {
     if (seen() == 2) ask_for_stacks_of(no_such_stack);
     never_answer();
   };
-  // One of the two waits for what is below "stuck" alone, until there is a thread that says there is nothing.
-  std::jthread later([] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1200));
-    ask_for_stacks_of(0);
-  });
   ASSERT_TRUE(walk(2));
+  ask_for_stacks_of(0);
   EXPECT_EQ(outcome("/stuck").listed, Listed::failed);
   expect_the_rest();
+}
+
+TEST_F(WalkerStuck, AHelperKeepsNobodyWithoutAThreadForTheRest) {
+  for (unsigned i = 0; i < 400; ++i) directory_.write_file("stuck/name" + std::to_string(i), "");
+  for (bool reader_too : {false, true}) {
+    seen_.forget();
+    settles_ = reader_too;
+    std::atomic<int> left{10};
+    Reader reader;
+    instead::statx = [&](int d, const char* p, int f, unsigned m, struct statx* s) {
+      if (std::string_view(p).starts_with("name")) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(left > 0 ? 20 : 1));
+        bool is_reader = reader.is_this_thread();
+        if (!is_reader && --left == 0) {
+          ask_for_stacks_of(no_such_stack);
+          never_answer();
+        }
+        if (is_reader && reader_too && left <= 0) never_answer();
+      }
+      return real::statx(d, p, f, m, s);
+    };
+    auto began = Clock::now();
+    bool whole = walk(2);
+    EXPECT_TRUE(whole || reader_too) << "it ends before its time where nobody is left for what there is";
+    EXPECT_LT(Clock::now() - began, std::chrono::seconds(60));
+    ask_for_stacks_of(0);
+    EXPECT_EQ(outcome("/stuck").listed, Listed::partial);
+    EXPECT_EQ(outcome("/stuck").error, ETIMEDOUT);
+    EXPECT_EQ(seen_.children.count("/stuck/name399"), 1u);
+    EXPECT_EQ(abandoned_, reader_too ? 2u : 1u);
+    EXPECT_EQ(seen_.finished.back(), "");
+  }
 }
 
 TEST_F(WalkerStuck, WhileItIsLookedAtOnceOpen) {
@@ -308,13 +349,13 @@ TEST_F(WalkerStuck, InALargeDirectory) {
 
 TEST_F(WalkerStuck, WhoHelpsIsGivenUpToo) {
   for (unsigned i = 0; i < 400; ++i) directory_.write_file("stuck/name" + std::to_string(i), "");
-  std::atomic<int> left{150};
-  instead::statx = [&left](int d, const char* p, int f, unsigned m, struct statx* s) {
-    std::string text = p;
-    if (text.starts_with("name")) {
-      std::this_thread::sleep_for(std::chrono::microseconds(500));
-      static thread_local bool is_reader = text == "name0";
-      if (!is_reader && --left == 0) never_answer();
+  std::atomic<int> left{10};
+  Reader reader;
+  instead::statx = [&](int d, const char* p, int f, unsigned m, struct statx* s) {
+    if (std::string_view(p).starts_with("name")) {
+      // Long enough for the helper, which may have to wait for a processor.
+      std::this_thread::sleep_for(std::chrono::milliseconds(left > 0 ? 20 : 1));
+      if (!reader.is_this_thread() && --left == 0) never_answer();
     }
     return real::statx(d, p, f, m, s);
   };
