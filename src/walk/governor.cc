@@ -18,7 +18,8 @@ constexpr double patience_first = 0.1;
 constexpr double patience_max = 3;
 constexpr double soon = 2;
 constexpr double ask_pause = 0.1;          // seconds, after it was seen who is runnable
-constexpr double spare_processors = 0.75;  // of their time: above, nobody is added
+constexpr double spare_processors = 0.85;  // of their time: above, nobody is added
+constexpr double waiting_share = 0.25;     // of the workers: below, nobody is added
 constexpr double pays_more = 1.15;         // twice the workers: rate at least so much higher
 constexpr double pays_fewer = 0.95;        // half of them: rate not lower than this
 constexpr double more_pause_first = 2;
@@ -36,17 +37,18 @@ Governor::Governor(unsigned processors, unsigned workers_max) noexcept
       more_pause_(more_pause_first),
       fewer_pause_(fewer_pause_first) {}
 
-/// Nearly all workers have something to do, and more than half of them are not on a processor but in a call
-/// that waits. Who waits for a processor would only take it from others by being more; nor would more workers
-/// help where the processors have little time left.
-bool Governor::mostly_waiting(const WorkSample& sample) {
+/// Nearly all workers have something to do, and more than a quarter of them are not on a processor but in a
+/// call that waits: where a disk answers soon, two workers wait for a third of the time, and a cold scan
+/// takes a third longer than with more of them. Who waits for a processor would only take it from others by
+/// being more; nor would more workers help where the processors have little time left.
+bool Governor::waits_enough(const WorkSample& sample) {
   if (sample.preempted || sample.idle * 4 > workers_) return false;
   if (sample.processor_seconds >= spare_processors * processors_ * sample.seconds) return false;
   double busy = workers_ - std::min(sample.idle, workers_);
-  if (busy - sample.processor_seconds / sample.seconds <= 0.5 * workers_) return false;
+  if (busy - sample.processor_seconds / sample.seconds <= waiting_share * workers_) return false;
   if (!sample.runnable) return true;
   if (now_ < ask_not_before_) return false;
-  bool waiting = busy - sample.runnable() > 0.5 * workers_;
+  bool waiting = busy - sample.runnable() > waiting_share * workers_;
   // To ask takes some microseconds for each.
   if (!waiting && workers_ >= without_proof) ask_not_before_ = now_ + ask_pause;
   return waiting;
@@ -100,7 +102,7 @@ unsigned Governor::judge(const WorkSample& sample) {
     return workers_;
   }
   bool proven = seconds_ >= measured_seconds && now_ >= more_not_before_;
-  if (workers_ < workers_max_ && (workers_ < without_proof || proven) && mostly_waiting(sample)) {
+  if (workers_ < workers_max_ && (workers_ < without_proof || proven) && waits_enough(sample)) {
     if (workers_ < without_proof) {
       if (now_ >= more_not_before_) {
         if (taken_back_ >= 0)

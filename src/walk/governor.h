@@ -32,7 +32,7 @@ class Governor {
  private:
   enum class Trial { none, more, fewer };
 
-  bool mostly_waiting(const WorkSample& sample);
+  bool waits_enough(const WorkSample& sample);
   void change(unsigned workers) noexcept;
   void begin_trial(Trial trial, unsigned workers) noexcept;
   void end_trial() noexcept;

@@ -51,13 +51,35 @@ TEST(Governor, DoesNotTakeBeingPushedOffAProcessorForWaiting) {
 }
 
 TEST(Governor, DoesNotTakeWaitingForAProcessorForWaitingForTheFileSystem) {
-  // Of three workers: one that waits is not more than half of them, two are.
-  for (unsigned runnable : {2u, 1u}) {
-    Governor governor(3, 4);
-    WorkSample sample = waiting(3, 1000, 3);
+  // Of eight workers: two that wait are not more than a quarter of them, three are.
+  for (unsigned runnable : {6u, 5u}) {
+    Governor governor(8, 9);
+    WorkSample sample = waiting(8, 1000, 8);
     sample.runnable = [=] { return runnable; };
     for (int i = 0; i < 50; ++i) governor.judge(sample);
-    EXPECT_EQ(governor.workers(), runnable == 2 ? 3u : 4u);
+    EXPECT_EQ(governor.workers(), runnable == 6 ? 8u : 9u);
+  }
+}
+
+TEST(Governor, AddsWhereAThirdOfTheTimeIsSpentInWaitingButNotWhereAFifthIs) {
+  for (double used : {0.66, 0.8}) {
+    Governor governor(2, 4);
+    WorkSample sample = waiting(2, 1000, 2);
+    sample.processor_seconds = used * 2 * sample_seconds;
+    for (int i = 0; i < 50; ++i) governor.judge(sample);
+    EXPECT_EQ(governor.workers(), used < 0.7 ? 4u : 2u);
+  }
+}
+
+TEST(Governor, AddsNobodyWhereTheProcessorsHaveLittleTimeLeft) {
+  for (double used : {0.8, 0.87}) {
+    Governor governor(2, 8);
+    WorkSample sample = waiting(2, 1000, 2);
+    governor.judge(sample);
+    ASSERT_EQ(governor.workers(), 4u);
+    sample.processor_seconds = used * 2 * sample_seconds;  // most of the four wait
+    for (int i = 0; i < 10; ++i) governor.judge(sample);
+    EXPECT_EQ(governor.workers(), used < 0.85 ? 8u : 4u);
   }
 }
 
