@@ -28,6 +28,7 @@ namespace pwalk::scan {
 namespace {
 
 constexpr int look_every_milliseconds = 200;
+constexpr std::chrono::seconds look_counts_most{1};
 
 /// In the child: does the job, tells its status, and lets go of everything that others may be waiting for.
 [[noreturn]] void do_job(const std::function<int()>& job, pid_t parent, int pipe) {
@@ -90,7 +91,9 @@ Supervised supervise(const std::function<int()>& job, Orders& orders, double pat
     do_job(job, parent, writing.get());
   }
   writing = Fd();
-  auto began = std::chrono::steady_clock::now();
+  using Clock = std::chrono::steady_clock;
+  auto looked = Clock::now();
+  Clock::duration waited{};
   bool dead = false;
   for (;;) {
     struct pollfd pipe {
@@ -104,11 +107,14 @@ Supervised supervise(const std::function<int()>& job, Orders& orders, double pat
     // without a word.
     dead = is_dead(child);
     if (dead) continue;
-    std::chrono::duration<double> waited = std::chrono::steady_clock::now() - began;
+    // Who was stopped (SIGSTOP, a frozen control group) has not waited meanwhile.
+    auto now = Clock::now();
+    waited += std::min<Clock::duration>(now - looked, look_counts_most);
+    looked = now;
     if (orders.walking()) continue;
     // Nothing is there yet that could be ended in good order, and the root may never answer.
     bool stop = orders.stop.load();
-    if ((stop || waited.count() > patience_seconds) && orders.give_up())
+    if ((stop || std::chrono::duration<double>(waited).count() > patience_seconds) && orders.give_up())
       return {stop ? Supervised::End::stopped : Supervised::End::no_answer, 0};
   }
 }

@@ -55,7 +55,12 @@ void Walker::enlist(unsigned number, Task task) {
           member.worker = assigned;
         };
         assign(&worker);
-        task(worker);
+        try {
+          task(worker);
+        } catch (...) {
+          assign(nullptr);
+          throw;
+        }
         assign(nullptr);
       });
       std::lock_guard ending(crew.mutex);

@@ -27,10 +27,10 @@ class Seat {
   /// else is gone.
   template <class Call>
   auto call(Call call) noexcept -> decltype(call()) {
-    for (;;) {
-      auto answer = watched_ ? watched_call(call) : call();
-      if (answer >= 0 || errno != EINTR) return answer;
-    }
+    if (watched_) return watched_call(call);
+    auto answer = call();
+    while (answer < 0 && errno == EINTR) answer = call();
+    return answer;
   }
 
   /// Another number with each call that begins or ends.
@@ -57,6 +57,8 @@ class Seat {
     std::uint64_t turn = turn_.load(std::memory_order_relaxed) + 1;
     turn_.store(turn, std::memory_order_release);
     auto answer = call();
+    // In the same turn, or who is always interrupted could never be given up.
+    while (answer < 0 && errno == EINTR && turn_.load(std::memory_order_relaxed) == turn) answer = call();
     int error = errno;
     if (!turn_.compare_exchange_strong(turn, turn + 1, std::memory_order_acq_rel)) never_return();
     errno = error;

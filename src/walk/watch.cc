@@ -69,13 +69,14 @@ void Walker::watch() {
     if (given_up.empty()) continue;
     bool in_vain = now - alone_since >= enough;
     lock.unlock();
-    std::erase_if(given_up, [&](const Stuck& stuck) { return replace(stuck.number, stuck.worker); });
+    auto replaced =
+        std::erase_if(given_up, [&](const Stuck& stuck) { return replace(stuck.number, stuck.worker); });
     for (Stuck& stuck : given_up) {
       if (stuck.worker == nullptr || !stuck.worker->is_alone()) continue;
       stuck.worker->leave_behind();
       stuck.worker = nullptr;
     }
-    if (in_vain && !given_up.empty()) end();
+    if (in_vain && replaced == 0) end();
     // Nobody is to go on then: those places stay empty.
     if (shared_->queues.closed())
       std::erase_if(given_up, [](const Stuck& stuck) { return stuck.worker == nullptr; });

@@ -70,7 +70,7 @@ for supervised in "" --timeout=60; do
     status=0
     wait "$process" || status=$?
     # Of signals that this script was held up between, the last is a second order.
-    [ $((last - first)) -ge 200 ] || break
+    [ $((last - first)) -ge 100 ] || break
   done
   expect "--on-interrupt publish $supervised, the signal comes again at once: published" 1 "incomplete"
 done

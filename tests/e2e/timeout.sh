@@ -160,6 +160,7 @@ start_slowfs "$work/mnt" --delay 100000 --top 8 --directories 4 --files 8
 process=$!
 wait_for 10 has_child
 child=$(cat "/proc/$process/task/$process/children")
+sleep 2 # until many are in calls
 for _ in 1 2; do
   sleep 1
   kill -STOP "${child% }"

@@ -45,6 +45,19 @@ TEST(Seat, CallsAgainWhatASignalInterrupts) {
   }
 }
 
+TEST(Seat, WhoIsAlwaysInterruptedCanBeGivenUp) {
+  Seat seat(true);
+  std::uint64_t first = 0;
+  int calls = 0;
+  seat.call([&] {
+    if (++calls == 1) first = seat.turn();
+    EXPECT_EQ(seat.turn(), first);
+    errno = calls < 5 ? EINTR : EIO;
+    return -1;
+  });
+  EXPECT_EQ(calls, 5);
+}
+
 TEST(Seat, UnwatchedOnlyCalls) {
   Seat seat(false);
   EXPECT_EQ(seat.call([&] { return Seat::in_call(seat.turn()) ? 1 : 0; }), 0);
