@@ -20,8 +20,9 @@ constexpr double soon = 2;
 constexpr double ask_pause = 0.1;          // seconds, after it was seen who is runnable
 constexpr double spare_processors = 0.85;  // of their time: above, nobody is added
 constexpr double waiting_share = 0.25;     // of the workers: below, nobody is added
-constexpr double pays_more = 1.15;         // twice the workers: rate at least so much higher
-constexpr double pays_fewer = 0.95;        // half of them: rate not lower than this
+constexpr unsigned waiting_samples_least = 2;
+constexpr double pays_more = 1.15;   // twice the workers: rate at least so much higher
+constexpr double pays_fewer = 0.95;  // half of them: rate not lower than this
 constexpr double more_pause_first = 2;
 constexpr double fewer_pause_first = 5;
 constexpr double pause_max = 60;
@@ -83,6 +84,12 @@ void Governor::end_trial() noexcept {
   if (pays) other = std::max(other, now_ + (more ? fewer_pause_ : more_pause_));
 }
 
+/// Samples in a row: any moment may be one in which all do something else for once.
+bool Governor::keeps_waiting(const WorkSample& sample) {
+  waiting_samples_ = waits_enough(sample) ? waiting_samples_ + 1 : 0;
+  return waiting_samples_ >= waiting_samples_least;
+}
+
 unsigned Governor::judge(const WorkSample& sample) {
   if (sample.seconds <= 0) return workers_;
   now_ += sample.seconds;
@@ -102,7 +109,7 @@ unsigned Governor::judge(const WorkSample& sample) {
     return workers_;
   }
   bool proven = seconds_ >= measured_seconds && now_ >= more_not_before_;
-  if (workers_ < workers_max_ && (workers_ < without_proof || proven) && waits_enough(sample)) {
+  if (workers_ < workers_max_ && (workers_ < without_proof || proven) && keeps_waiting(sample)) {
     if (workers_ < without_proof) {
       if (now_ >= more_not_before_) {
         if (taken_back_ >= 0)

@@ -33,6 +33,7 @@ class Governor {
   enum class Trial { none, more, fewer };
 
   bool waits_enough(const WorkSample& sample);
+  bool keeps_waiting(const WorkSample& sample);
   void change(unsigned workers) noexcept;
   void begin_trial(Trial trial, unsigned workers) noexcept;
   void end_trial() noexcept;
@@ -52,6 +53,7 @@ class Governor {
   double rate_before_ = 0;
   double more_not_before_ = 0;
   double ask_not_before_ = 0;
+  unsigned waiting_samples_ = 0;  // in a row
   double fewer_not_before_;
   double more_pause_;
   double fewer_pause_;

@@ -71,11 +71,16 @@ TEST(Governor, AddsWhereAThirdOfTheTimeIsSpentInWaitingButNotWhereAFifthIs) {
   }
 }
 
+TEST(Governor, AddsNobodyForAMomentOfWaiting) {
+  Governor governor(2, 256);
+  for (int i = 0; i < 400; ++i) EXPECT_EQ(governor.judge(i % 2 == 0 ? waiting(2, 1000, 2) : running(2)), 2u);
+}
+
 TEST(Governor, AddsNobodyWhereTheProcessorsHaveLittleTimeLeft) {
   for (double used : {0.8, 0.87}) {
     Governor governor(2, 8);
     WorkSample sample = waiting(2, 1000, 2);
-    governor.judge(sample);
+    for (int i = 0; i < 2; ++i) governor.judge(sample);
     ASSERT_EQ(governor.workers(), 4u);
     sample.processor_seconds = used * 2 * sample_seconds;  // most of the four wait
     for (int i = 0; i < 10; ++i) governor.judge(sample);
