@@ -193,8 +193,8 @@ expect "the first process: status" 143
 
 # What answers slowly is waited for.
 start_slowfs "$work/mnt" --delay 400000 --top 2 --directories 1 --files 1
-run "$scan_program" --timeout 3 -j 8 -o "$work/slow" "$work/mnt"
-expect "0.4 s a call, --timeout 3: all of it" 0
+run "$scan_program" --timeout 1 -j 8 -o "$work/slow" "$work/mnt"
+expect "0.4 s a call, --timeout 1: all of it" 0
 end_slowfs
 
 mkdir "$work/tree"
