@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -33,11 +34,6 @@ snapshot::Timestamp now(clockid_t clock) {
   struct timespec time;
   ::clock_gettime(clock, &time);
   return {time.tv_sec, static_cast<std::uint32_t>(time.tv_nsec)};
-}
-
-double seconds_between(snapshot::Timestamp from, snapshot::Timestamp to) {
-  return static_cast<double>(to.seconds - from.seconds) +
-         (static_cast<double>(to.nanoseconds) - static_cast<double>(from.nanoseconds)) / 1e9;
 }
 
 std::string host_name() {
@@ -299,7 +295,6 @@ Result run(const Request& request, const std::atomic<bool>& stop) {
     return result;
   }
   auto began = std::chrono::steady_clock::now();
-  snapshot::Timestamp started = now(CLOCK_MONOTONIC);
   Root root = open_root(request.root);
   walk::MountTable mounts;
   snapshot::Manifest manifest = origin_of(request, root, mounts);
@@ -320,7 +315,7 @@ Result run(const Request& request, const std::atomic<bool>& stop) {
   } catch (const Stopped&) {
     result.stopped = true;
   }
-  result.seconds = seconds_between(started, now(CLOCK_MONOTONIC));
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return result;
 }
 
