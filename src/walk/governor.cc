@@ -20,7 +20,7 @@ constexpr double soon = 2;
 constexpr double ask_pause = 0.1;          // seconds, after it was seen who is runnable
 constexpr double spare_processors = 0.85;  // of their time: above, nobody is added
 constexpr double waiting_share = 0.25;     // of the workers: below, nobody is added
-constexpr unsigned waiting_samples_least = 2;
+constexpr unsigned waiting_samples_first = 2;
 constexpr double pays_more = 1.15;   // twice the workers: rate at least so much higher
 constexpr double pays_fewer = 0.95;  // half of them: rate not lower than this
 constexpr double more_pause_first = 2;
@@ -84,10 +84,11 @@ void Governor::end_trial() noexcept {
   if (pays) other = std::max(other, now_ + (more ? fewer_pause_ : more_pause_));
 }
 
-/// Samples in a row: any moment may be one in which all do something else for once.
+/// The first addition takes samples in a row, since any moment may be one in which all do something else for
+/// once. Where that has been seen to be how the file system answers, the next ones are not put off.
 bool Governor::keeps_waiting(const WorkSample& sample) {
   waiting_samples_ = waits_enough(sample) ? waiting_samples_ + 1 : 0;
-  return waiting_samples_ >= waiting_samples_least;
+  return waiting_samples_ >= (workers_ > processors_ ? 1 : waiting_samples_first);
 }
 
 unsigned Governor::judge(const WorkSample& sample) {

@@ -76,6 +76,14 @@ TEST(Governor, AddsNobodyForAMomentOfWaiting) {
   for (int i = 0; i < 400; ++i) EXPECT_EQ(governor.judge(i % 2 == 0 ? waiting(2, 1000, 2) : running(2)), 2u);
 }
 
+TEST(Governor, DoesNotPutOffTheNextOnesOnceSomeWereAdded) {
+  Governor governor(2, 256);
+  governor.judge(waiting(2, 1000, 2));
+  EXPECT_EQ(governor.judge(waiting(2, 1000, 2)), 4u);
+  EXPECT_EQ(governor.judge(running(2)), 4u);
+  EXPECT_EQ(governor.judge(waiting(4, 1000, 4)), 8u) << "a moment of work does not begin it anew";
+}
+
 TEST(Governor, AddsNobodyWhereTheProcessorsHaveLittleTimeLeft) {
   for (double used : {0.8, 0.87}) {
     Governor governor(2, 8);
