@@ -1,7 +1,6 @@
 #!/bin/bash
 # Proves that what cannot be done is said: a message on standard error that names what and why, status 2,
-# nothing left behind; that a stopped scan ends within two seconds with nothing published; and that output goes
-# where it should, with the right permissions and the right exit status.
+# nothing left behind; and that output goes where it should, with the right permissions and the right exit status.
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016 # $1 and "$@" are for the inner shell
 . "$(dirname "$0")/lib.sh"
@@ -210,53 +209,5 @@ if in_namespace; then
   expect "mount: /dev/fuse is another device" 2 "pwalk-mount: cannot mount"
   run unshare --mount sh -c 'mount -t tmpfs tmpfs /dev && exec "$@"' sh "$pwalk" whole point
   expect "mount: no /dev/fuse" 2 "pwalk-mount: FUSE is not available" /dev/fuse
-fi
-
-# ---- locks and signals, while a scan waits ----------------------------------------------------------------
-pwalk=$scan_program
-start_slowfs "$work/slow" --delay 20000 --top 20 --directories 20 --files 20
-# shellcheck disable=SC2317 # called by wait_for
-scan_runs() { [ -n "$(find store/slow -mindepth 1 -name '*.directories' 2>/dev/null)" ]; }
-mkdir store
-for signal in INT TERM HUP; do
-  # A shell's background commands ignore SIGINT: not this one.
-  env --default-signal=INT,QUIT,HUP "$scan_program" -j 2 -S store -n slow "$work/slow" 2>"$work/scan.err" &
-  scan_process=$!
-  started+=("$scan_process")
-  wait_for 20 scan_runs || fail "a scan of the slow file system starts" "$work/scan.err"
-  if [ "$signal" = INT ]; then
-    refused "scan: the store's NAME is locked" slow lock -- "$pwalk" -S store -n slow tree
-    accepted "scan: another NAME is not" "$pwalk" -S store -n other tree
-    pwalk=$check_program
-    refused "check: a scan's partial snapshot" -- "$pwalk" "$(dirname "$(find store/slow -name '*.directories' | head -n 1)")"
-    pwalk=$scan_program
-  fi
-  before=$(date +%s%3N)
-  kill -s "$signal" "$scan_process"
-  if wait_for 20 ended "$scan_process"; then :; fi
-  took=$(($(date +%s%3N) - before))
-  wait "$scan_process"
-  status=$?
-  cp "$work/scan.err" "$work/err"
-  wanted=$((128 + $(kill -l "$signal")))
-  expect "scan: SIG$signal: status $wanted" "$wanted"
-  holds "scan: SIG$signal ends it within two seconds ($took ms)" [ "$took" -le 2000 ]
-  if [ -z "$(find store/slow -mindepth 1 ! -name '.lock' ! -name '.next-slot')" ]; then ok "scan: SIG$signal leaves nothing"; else
-    find store/slow >"$work/detail"
-    fail "scan: SIG$signal leaves nothing" "$work/detail"
-  fi
-done
-env --default-signal=INT "$scan_program" -j 2 -S store -n slow "$work/slow" 2>"$work/scan.err" &
-scan_process=$!
-started+=("$scan_process")
-wait_for 20 scan_runs
-kill -s KILL "$scan_process"
-wait "$scan_process" 2>/dev/null
-accepted "scan: after one that was killed" "$pwalk" -S store -n slow -j 8 tree
-if [ "$(find store/slow -name manifest.json | wc -l)" -eq 1 ] && [ "$(find store/slow -mindepth 1 -maxdepth 1 -type d | wc -l)" -eq 1 ]; then
-  ok "scan: what the killed one left is collected"
-else
-  find store/slow >"$work/detail"
-  fail "scan: what the killed one left is collected" "$work/detail"
 fi
 finish

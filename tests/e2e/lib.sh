@@ -244,6 +244,14 @@ start_slowfs() {
   wait_for 10 is_mounted "$point" || skip "slowfs could not be mounted"
 }
 
+# end_slowfs MOUNT_POINT: of one that need not answer any more.
+end_slowfs() {
+  kill -KILL "$slowfs_process"
+  wait "$slowfs_process" 2>/dev/null
+  umount -l "$1"
+  wait_for 5 not_mounted "$1"
+}
+
 # A command before which this stands runs without any rights.
 nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --)
 

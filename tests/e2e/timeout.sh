@@ -1,16 +1,13 @@
 #!/bin/bash
-# Proves S7: a call that never answers costs its directory and nothing else. The scan ends within the time-out
-# and two seconds, whoever waits for it or reads its output goes on although the process that is stuck cannot
-# end, the snapshot is whole, everything else is in it, and the store's lock is free.
+# Proves what S7 asks of who uses a scan that hangs: it ends by a signal, a deadline or the time-out for its root,
+# the store's lock is free, who was stopped is not given up, and whoever waits for the scan goes on. What each call
+# that hangs costs is in hanging.sh.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/lib.sh"
 enter_namespace "$@"
-begin "a directory that never answers"
+begin "a scan that hangs, and who uses it"
 need_fuse
 need_namespace "processes that cannot end go with their file system"
-
-top=10 directories=10 files=9
-all=$((1 + top + top * directories + top * directories * files))
 
 # stop_by SIGNAL SECONDS WHAT SCAN_OPTION...: a scan that hangs, of $work/mnt, ends within two seconds of the signal
 # that comes after SECONDS, and nothing is published.
@@ -30,63 +27,10 @@ stop_by() {
   measured "SIG$signal: within 2 s ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -lt 2000000000 ]
 }
 
-# hang WHAT ENTRIES STATE SLOWFS_OPTION... -- SCAN_OPTION...: a scan with --timeout 1 of what hangs finds ENTRIES,
-# and so many directories in state partial or failed.
-hang() {
-  local what=$1 entries=$2 state=$3 slowfs=() began ended found try
-  shift 3
-  while [ "$1" != -- ]; do slowfs+=("$1") && shift; done
-  shift
-  start_slowfs "$work/mnt" --delay 0 --top $top --directories $directories --files $files "${slowfs[@]}"
-  # A machine that is busy with something else may spoil one measurement, not three.
-  for try in 1 2 3; do
-    rm -rf "$work/snapshot"
-    began=$(date +%s%N)
-    # A pipe that the stuck process would keep open is one that this waits for.
-    said=$(timeout --signal=KILL 60 "$scan_program" --timeout 1 "$@" -o "$work/snapshot" "$work/mnt" 2>&1 </dev/null)
-    status=$?
-    ended=$(date +%s%N)
-    [ $((ended - began)) -ge 3000000000 ] && [ -z "${PWALK_SANITIZED:-}" ] || break
-  done
-  printf '%s\n' "$said" >"$work/err"
-  expect "$what: status" 1 "Connection timed out"
-  measured "$what: within 3 s ($(((ended - began) / 1000000)) ms, try $try)" [ $((ended - began)) -lt 3000000000 ]
-  run "$check_program" "$work/snapshot"
-  expect "$what: the snapshot is whole" 0
-  found=$("$dump_program" --printf x "$work/snapshot" | wc -c)
-  holds "$what: $entries entries ($found)" [ "$found" -eq "$entries" ]
-  holds "$what: marked as $state" grep -q "\"$state\": 1[,} ]*$" "$work/snapshot/manifest.json"
-  holds "$what: complete" grep -q '"complete": true' "$work/snapshot/manifest.json"
-  end_slowfs
-}
-end_slowfs() {
-  kill -KILL "$slowfs_process"
-  wait "$slowfs_process" 2>/dev/null
-  umount -l "$work/mnt"
-  wait_for 5 not_mounted "$work/mnt"
-}
-
-for jobs in 1 8 auto; do
-  below=$((directories + directories * files))
-  hang "opendir, -j $jobs" $((all - files)) failed --hang opendir:3/4 -- -j $jobs
-  hang "readdir, -j $jobs" $((all - below)) failed --hang readdir:3 -- -j $jobs
-  hang "lookup of a directory, -j $jobs" "$((all - 6 * files))" partial --hang lookup:3/4 -- -j $jobs
-  hang "lookup of a file, -j $jobs" "$all" partial --hang lookup:3/4/2 -- -j $jobs
-  hang "getattr of a file, -j $jobs" "$all" partial --hang getattr:3/4/2 -- -j $jobs
-  hang "-x and opendir, -j $jobs" $((all - files)) failed --hang opendir:3/4 -- -x -j $jobs
-done
-# Of a large directory others look at parts: the one that is stuck may be one of these.
-top=1 directories=1 files=5000
-all=$((1 + top + top * directories + top * directories * files))
-for file in 0 100 3000 4999; do
-  hang "file $file of a large directory, -j 4" "$all" partial --delay 50 --hang "lookup:0/0/$file" -- -j 4
-done
-
-top=10 directories=10 files=9
 start_slowfs "$work/mnt" --delay 0 --hang readdir:
 run "$scan_program" --timeout 1 -o "$work/none" "$work/mnt"
 expect "the root never answers: nothing to publish but that" 1 "Connection timed out"
-end_slowfs
+end_slowfs "$work/mnt"
 start_slowfs "$work/mnt" --delay 0 --hang opendir:
 run "$scan_program" --timeout 1 -o "$work/none.at.all" "$work/mnt"
 expect "the root cannot be opened" 2 "no answer for 1 seconds"
@@ -99,7 +43,7 @@ run "$scan_program" --timeout 60 --deadline 1 -o "$work/none.at.all" "$work/mnt"
 ended=$(date +%s%N)
 expect "a deadline before the root answers" 2 "no answer for 1 seconds"
 measured "within 5 s ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -lt 5000000000 ]
-end_slowfs
+end_slowfs "$work/mnt"
 
 # Without --timeout a call that hangs keeps a scan that is to end; a second signal, whichever, does not wait.
 start_slowfs "$work/mnt" --delay 0 --hang opendir:3/4
@@ -113,7 +57,7 @@ sleep 0.5
 holds "the first signal waits for the call" grep -qE '^[0-9]+ \(.*\) [^ZX] ' "/proc/$process/stat"
 kill -HUP "$process"
 wait_for 10 threads_end
-end_slowfs
+end_slowfs "$work/mnt"
 status=0
 wait "$process" || status=$?
 expect "the second one, another, ends it" $((128 + $(kill -l HUP)))
@@ -151,7 +95,7 @@ expect "--deadline alone while a call hangs" 1 "incomplete"
 holds "and it ends within 4 s ($took ms)" [ "$took" -le 4000 ]
 run "$check_program" "$work/deadline.alone"
 expect "and what it publishes is whole" 0
-end_slowfs
+end_slowfs "$work/mnt"
 
 # Who was stopped has waited for nobody meanwhile.
 has_child() { [ -n "$(cat "/proc/$process/task/$process/children")" ]; }
@@ -170,7 +114,7 @@ done
 status=0
 wait "$process" || status=$?
 expect "stopped and continued: nothing is given up" 0
-end_slowfs
+end_slowfs "$work/mnt"
 
 # The first process of a container is not ended by a signal that it raises.
 start_slowfs "$work/mnt" --delay 0 --hang opendir:3/4
@@ -186,25 +130,14 @@ sleep 0.5
 holds "the first process: the first signal waits for the call" grep -qE '^[0-9]+ \(.*\) [^ZX] ' "/proc/$process/stat"
 kill -TERM "$process"
 holds "the first process: the second one ends it" wait_for 10 threads_end
-end_slowfs
+end_slowfs "$work/mnt"
 status=0
 wait "$outside" || status=$?
 expect "the first process: status" 143
 
-# What answers slowly is waited for.
-start_slowfs "$work/mnt" --delay 400000 --top 2 --directories 1 --files 1
-run "$scan_program" --timeout 1 -j 8 -o "$work/slow" "$work/mnt"
-expect "0.4 s a call, --timeout 1: all of it" 0
-end_slowfs
-
 mkdir "$work/tree"
 run "$scan_program" --timeout 1 -o "$work/plain" "$work/tree"
 expect "--timeout where all answers" 0
-# It is the root that is to answer in time, not the disk that is written to. (A sanitizer does not go with strace.)
-if ! sanitized && have strace; then
-  run_traced -f -qqq -o /dev/null -e trace=fsync -e inject=fsync:delay_enter=1500000 "$scan_program" --timeout 1 -o "$work/forced" "$work/tree"
-  expect "--timeout where the storage takes its time" 0
-fi
 run "$scan_program" --timeout 1 -o "$work/plain" "$work/tree"
 expect "an error's status comes through" 2 "File exists"
 run "$scan_program" --timeout 0 -o "$work/wrong" "$work/tree"

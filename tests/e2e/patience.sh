@@ -1,0 +1,21 @@
+#!/bin/bash
+# Proves that --timeout gives nobody up who does answer, only slowly.
+# SPDX-License-Identifier: MIT
+. "$(dirname "$0")/lib.sh"
+enter_namespace "$@"
+begin "what answers slowly is waited for"
+need_fuse
+need_namespace "processes that cannot end go with their file system"
+
+start_slowfs "$work/mnt" --delay 400000 --top 2 --directories 1 --files 1
+run "$scan_program" --timeout 1 -j 8 -o "$work/slow" "$work/mnt"
+expect "0.4 s a call, --timeout 1: all of it" 0
+end_slowfs "$work/mnt"
+
+mkdir "$work/tree"
+# It is the root that is to answer in time, not the disk that is written to. (A sanitizer does not go with strace.)
+if ! sanitized && have strace; then
+  run_traced -f -qqq -o /dev/null -e trace=fsync -e inject=fsync:delay_enter=1500000 "$scan_program" --timeout 1 -o "$work/forced" "$work/tree"
+  expect "--timeout where the storage takes its time" 0
+fi
+finish
