@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -97,7 +98,8 @@ class Ticker {
     progress_.expected_entries = expected_entries_;
     if (walker_ == nullptr) return;
     walk::Counts counts = walker_->counts();
-    progress_.entries = counts.entries;
+    // What is expected, the last snapshot's number, does not have these either.
+    progress_.entries = counts.entries - std::min(counts.left_out, counts.entries);
     progress_.directories = counts.directories;
     progress_.errors = counts.errors;
   }

@@ -10,7 +10,19 @@ namespace pwalk::walk {
 namespace {
 
 constexpr std::size_t bits = 64;
-constexpr std::size_t words_on_stack = 8;
+
+/// So many words, mostly without an allocation.
+class SomeWords {
+ public:
+  explicit SomeWords(std::size_t count) {
+    if (count > small_.size()) large_.resize(count);
+  }
+  Pattern::Word* data() noexcept { return large_.empty() ? small_.data() : large_.data(); }
+
+ private:
+  std::array<Pattern::Word, 8> small_;
+  std::vector<Pattern::Word> large_;
+};
 
 bool in_class(std::string_view name, unsigned char byte, bool& known) noexcept {
   bool lower = byte >= 'a' && byte <= 'z';
@@ -55,6 +67,10 @@ bool Pattern::parse_set(std::string_view text, std::size_t& at, std::vector<bool
       at = end + 2;
       continue;
     }
+    // Equivalence classes and collating symbols are those of a locale.
+    if (text[at] == '[' && at + 1 < text.size() && (text[at + 1] == '=' || text[at + 1] == '.') &&
+        text.find(std::string{text[at + 1], ']'}, at + 2) != std::string_view::npos)
+      return false;
     auto one = [&](unsigned char& byte) {
       if (text[at] == '\\') ++at;
       if (at >= text.size()) return false;
@@ -130,32 +146,36 @@ std::string Pattern::compile(std::string_view text) {
 }
 
 bool Pattern::matches(std::string_view text) const noexcept {
-  std::array<Word, words_on_stack> small{};
-  std::vector<Word> large;
-  Word* states = small.data();
-  if (words_ > small.size()) {
-    large.resize(words_);
-    states = large.data();
-  }
+  SomeWords states(words_);
+  start(states.data());
+  return advance(states.data(), text) && accepts(states.data());
+}
+
+/// What is reached without a byte. A left out `**/` may lead to a star, a star never to an optional step.
+void Pattern::spread(Word* states) const noexcept {
   auto set = [&](std::size_t state) { states[state / bits] |= Word{1} << (state % bits); };
-  // What is reached without a byte. A left out `**/` may lead to a star, a star never to an optional step.
-  auto spread = [&] {
-    for (std::size_t w = 0; w < words_; ++w)
-      for (Word at = states[w] & optional_[w]; at != 0; at &= at - 1) {
-        std::size_t state = w * bits + static_cast<std::size_t>(__builtin_ctzll(at));
-        set(state + 1);
-        set(state + 3);
-      }
-    Word carry = 0;
-    for (std::size_t w = 0; w < words_; ++w) {
-      Word stars = states[w] & star_[w];
-      states[w] |= stars << 1 | carry;
-      carry = stars >> (bits - 1);
-      // The carry may arrive at a star that begins this word: neighbouring stars are one, so it is no star's.
+  for (std::size_t w = 0; w < words_; ++w)
+    for (Word at = states[w] & optional_[w]; at != 0; at &= at - 1) {
+      std::size_t state = w * bits + static_cast<std::size_t>(__builtin_ctzll(at));
+      set(state + 1);
+      set(state + 3);
     }
-  };
-  set(0);
-  spread();
+  Word carry = 0;
+  for (std::size_t w = 0; w < words_; ++w) {
+    Word stars = states[w] & star_[w];
+    states[w] |= stars << 1 | carry;
+    carry = stars >> (bits - 1);
+    // The carry may arrive at a star that begins this word: neighbouring stars are one, so it is no star's.
+  }
+}
+
+void Pattern::start(Word* states) const noexcept {
+  std::fill_n(states, words_, Word{0});
+  states[0] = 1;
+  spread(states);
+}
+
+bool Pattern::advance(Word* states, std::string_view text) const noexcept {
   for (char c : text) {
     auto byte = static_cast<unsigned char>(c);
     const Word* consumes = consumes_.data() + byte * words_;
@@ -169,8 +189,12 @@ bool Pattern::matches(std::string_view text) const noexcept {
       any |= states[w];
     }
     if (any == 0) return false;
-    spread();
+    spread(states);
   }
+  return true;
+}
+
+bool Pattern::accepts(const Word* states) const noexcept {
   return (states[steps_ / bits] >> (steps_ % bits) & 1) != 0;
 }
 
@@ -186,18 +210,43 @@ std::string Filter::add(std::string_view pattern, NotEntered reason) {
   rule.by_path = pattern.find('/') != std::string_view::npos;
   while (!pattern.empty() && pattern.front() == '/') pattern.remove_prefix(1);
   if (std::string wrong = rule.pattern.compile(pattern); !wrong.empty()) return wrong;
-  needs_paths_ = needs_paths_ || rule.by_path;
+  if (rule.by_path) path_words_ += rule.pattern.words();
   rules_.push_back(std::move(rule));
   return "";
 }
 
-NotEntered Filter::judge(std::string_view name, std::string_view path, bool is_directory) const noexcept {
+void Filter::start(Word* root) const noexcept {
+  for (const Rule& rule : rules_) {
+    if (!rule.by_path) continue;
+    rule.pattern.start(root);
+    root += rule.pattern.words();
+  }
+}
+
+void Filter::enter(Word* directory, std::string_view name) const noexcept {
+  for (const Rule& rule : rules_) {
+    if (!rule.by_path) continue;
+    if (rule.pattern.advance(directory, name)) rule.pattern.advance(directory, "/");
+    directory += rule.pattern.words();
+  }
+}
+
+NotEntered Filter::judge(std::string_view name, const Word* directory, bool is_directory) const {
   if (snapshot_directories_ && is_directory &&
       (name == ".snapshot" || name == ".snapshots" || name == ".zfs" || name == "~snapshot"))
     return NotEntered::snapshot_directory;
-  for (const Rule& rule : rules_)
-    if ((is_directory || !rule.directories_only) && rule.pattern.matches(rule.by_path ? path : name))
-      return rule.reason;
+  for (const Rule& rule : rules_) {
+    const Word* path = directory;
+    if (rule.by_path) directory += rule.pattern.words();
+    if (!is_directory && rule.directories_only) continue;
+    if (!rule.by_path) {
+      if (rule.pattern.matches(name)) return rule.reason;
+      continue;
+    }
+    SomeWords states(rule.pattern.words());
+    std::copy_n(path, rule.pattern.words(), states.data());
+    if (rule.pattern.advance(states.data(), name) && rule.pattern.accepts(states.data())) return rule.reason;
+  }
   return NotEntered::none;
 }
 

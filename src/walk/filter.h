@@ -21,10 +21,18 @@ class Pattern {
   std::string compile(std::string_view text);
   bool matches(std::string_view text) const noexcept;
 
- private:
   using Word = std::uint64_t;
+  // The same in pieces: `states` are words() of them.
+  std::size_t words() const noexcept { return words_; }
+  void start(Word* states) const noexcept;
+  /// Goes on with `text`; false where nothing that follows can match.
+  bool advance(Word* states, std::string_view text) const noexcept;
+  bool accepts(const Word* states) const noexcept;
+
+ private:
   enum class Kind : std::uint8_t { bytes, star, any_star, optional };
   bool parse_set(std::string_view text, std::size_t& at, std::vector<bool>& set) const;
+  void spread(Word* states) const noexcept;
 
   // State i: the first i steps have matched. Bit i of word i / 64.
   std::size_t words_ = 0;
@@ -47,9 +55,16 @@ class Filter {
 
   bool empty() const noexcept { return rules_.empty() && !snapshot_directories_; }
   /// Whether judge() looks at paths.
-  bool needs_paths() const noexcept { return needs_paths_; }
-  /// NotEntered::none, or why the entry is left out. `path` is that below the root, without a leading `/`.
-  NotEntered judge(std::string_view name, std::string_view path, bool is_directory) const noexcept;
+  bool needs_paths() const noexcept { return path_words_ != 0; }
+  // How far the path of a directory has come in all rules for paths: path_words() words. A path that each
+  // entry gave anew would make a deep tree cost the square of its depth.
+  using Word = Pattern::Word;
+  std::size_t path_words() const noexcept { return path_words_; }
+  void start(Word* root) const noexcept;
+  /// Makes of that of a directory that of its subdirectory `name`.
+  void enter(Word* directory, std::string_view name) const noexcept;
+  /// NotEntered::none, or why an entry of `directory` is left out; nullptr where needs_paths() is false.
+  NotEntered judge(std::string_view name, const Word* directory, bool is_directory) const;
 
  private:
   struct Rule {
@@ -59,7 +74,7 @@ class Filter {
     bool directories_only;
   };
   std::vector<Rule> rules_;
-  bool needs_paths_ = false;
+  std::size_t path_words_ = 0;
   bool snapshot_directories_ = false;
 };
 

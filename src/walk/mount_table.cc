@@ -88,6 +88,7 @@ bool is_kernel_file_system(std::string_view type) noexcept {
 
 MountTable::MountTable() {
   load();
+  known_ = !mounts_.empty();
 }
 
 void MountTable::load() {

@@ -39,6 +39,8 @@ class MountTable {
   std::string type_of_mount(std::uint64_t mount_id);
   /// Type of any mount of this device; empty if there is none (a btrfs subvolume, say).
   std::string type_of_device(std::uint32_t major, std::uint32_t minor);
+  /// Whether the table could be read when it was made.
+  bool is_known() const noexcept { return known_; }
   /// The mounts at or below `path`, and the one that `path` is in.
   std::vector<MountEntry> around(const std::string& path);
 
@@ -46,6 +48,7 @@ class MountTable {
   void load();
   std::optional<std::string> look_up(std::uint64_t mount_id) const;
 
+  bool known_;
   std::mutex mutex_;  // mounts_
   std::vector<MountEntry> mounts_;
 };

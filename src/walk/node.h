@@ -57,6 +57,7 @@ class Handle {
 
 struct Node {
   Node* parent = nullptr;
+  Node* crossing = nullptr;    // the lowest directory above that is in another mount, if there is one
   std::uint32_t position = 0;  // among the parent's pending
   std::uint32_t depth = 0;
   Token token = 0;

@@ -218,6 +218,7 @@ Counts Walker::counts() const noexcept {
   Counts sum;
   for (const auto& counters : shared_->counters) {
     sum.entries += counters->entries.load(std::memory_order_relaxed);
+    sum.left_out += counters->left_out.load(std::memory_order_relaxed);
     sum.directories += counters->directories.load(std::memory_order_relaxed);
     sum.errors += counters->errors.load(std::memory_order_relaxed);
   }

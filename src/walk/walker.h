@@ -126,7 +126,8 @@ struct Options {
 
 /// What workers count while they run: read at any time, exact when the walk has ended.
 struct Counts {
-  std::uint64_t entries = 0;
+  std::uint64_t entries = 0;   // looked at
+  std::uint64_t left_out = 0;  // of them: vanished, excluded, listed twice
   std::uint64_t directories = 0;
   std::uint64_t errors = 0;
 };

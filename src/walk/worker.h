@@ -31,7 +31,8 @@ struct alignas(128) Counters {
   std::atomic<std::uint64_t> entries{0};
   std::atomic<std::uint64_t> directories{0};
   std::atomic<std::uint64_t> errors{0};
-  std::atomic<unsigned> kept_handles{0};  // descriptors that its directories keep open
+  std::atomic<std::uint64_t> left_out{0};  // as in Counts
+  std::atomic<unsigned> kept_handles{0};   // descriptors that its directories keep open
 
   static void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) noexcept {
     counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
@@ -115,6 +116,7 @@ class Worker {
   void look_ahead();
   void hand_over_listing();
   void end_directory(bool room);
+  void cut_short() noexcept;
   void conclude();
   void give_back_memory() noexcept;
   struct statx* stats() const noexcept {
@@ -130,6 +132,7 @@ class Worker {
   void stat_portion(const StatWork& work, std::uint32_t begin, std::uint32_t end) noexcept;
   bool stat_one(const StatWork& work, std::uint32_t at, std::uint32_t end) noexcept;
   bool ends_before(std::uint32_t rest) noexcept;
+  bool ends_now() noexcept;
   bool look_ahead_at(const StatWork& work, std::uint32_t at) noexcept;
   void stat_portions(SharedStats& shared) noexcept;
   void share_rest(const StatWork& work, std::uint32_t begin, std::chrono::nanoseconds each);
@@ -146,9 +149,10 @@ class Worker {
   NotEntered classify(const struct statx& stat, bool other_mount);
   NotEntered judge(const Child& child);
   void find_path(Task task);
+  void keep_path(Token directory);
   bool is_cache(int descriptor);
   bool is_same_directory(int descriptor, const Identity& opened, const Identity& expected) noexcept;
-  bool repeats_ancestor(const Identity& identity) const noexcept;
+  bool repeats_ancestor(const Identity& identity, bool other_mount) const noexcept;
   const char* read_target(int descriptor, const char* name, std::uint64_t expected_bytes, int& error);
 
   Opened open_pending(Task task);
@@ -175,8 +179,9 @@ class Worker {
   struct statx looked_at_ {};  // to be packed, or unpacked
   char kept_[PATH_MAX];        // the name that it is given
 
-  Task in_hand_;             // the next task, if the directory just read had subdirectories
-  bool cut_short_ = false;   // of the directory in hand not all names were looked at: the walk is ending
+  Task in_hand_;            // the next task, if the directory just read had subdirectories
+  bool cut_short_ = false;  // of the directory in hand not all names were looked at: the walk is ending
+  std::chrono::steady_clock::time_point ends_at_;  // once the walk was seen ending, what takes long is left
   bool completing_ = false;  // the task's directory is handed over: its parent may be gone
   Listing listing_;
   LookAhead ahead_;
@@ -207,14 +212,16 @@ class Worker {
 
   // Of the directory being read.
   Node* parent_ = nullptr;
+  Node* crossing_ = nullptr;  // as Node's
   Identity identity_;
   std::uint32_t depth_ = 0;
-  std::string path_;  // below the root, with a `/` behind it; only where a filter asks for it
-  struct PathStep {
-    Token directory;
-    std::uint32_t bytes;  // of path_, up to this directory
-  };
-  std::vector<PathStep> path_steps_;  // from the root on: by depth
+
+  // Only where a filter asks for paths: how far that of the directory `path_of_` has come in it, and those of
+  // the directories that it lies in, from the root on.
+  Token path_of_ = 0;
+  std::vector<std::uint64_t> path_words_;
+  std::vector<Token> above_;
+  std::vector<std::uint64_t> above_words_;  // those of above_, one after the other
   std::vector<Pending> pending_;
   std::string pending_names_;
   std::vector<std::pair<std::uint32_t, Identity>> other_mounts_;

@@ -65,10 +65,15 @@ int Worker::look_at(int directory, const char* name, struct statx& stat, int syn
   return error;
 }
 
-bool Worker::repeats_ancestor(const Identity& identity) const noexcept {
-  if (identity.device == identity_.device && identity.inode == identity_.inode) return true;
-  for (const Node* at = parent_; at != nullptr; at = at->parent)
-    if (at->identity.device == identity.device && at->identity.inode == identity.inode) return true;
+/// Whether a directory is one of those that it lies in, which only a mount brings about: no directory repeats
+/// one of its own mount. `other_mount`: it is not in that of the directory that it was found in.
+bool Worker::repeats_ancestor(const Identity& identity, bool other_mount) const noexcept {
+  auto is = [&](const Identity& above) {
+    return above.device == identity.device && above.inode == identity.inode;
+  };
+  if (other_mount && is(identity_)) return true;
+  for (const Node* at = other_mount ? parent_ : crossing_; at != nullptr; at = at->parent)
+    if (is(at->identity)) return true;
   return false;
 }
 
@@ -85,25 +90,33 @@ NotEntered Worker::classify(const struct statx& stat, bool other_mount) {
     if (type.empty()) type = shared_.mounts.type_of_device(stat.stx_dev_major, stat.stx_dev_minor);
     if (is_kernel_file_system(type)) return NotEntered::kernel_file_system;
     if (type == "fuse.pwalk-mount") return NotEntered::pwalk_mount;
-    if (repeats_ancestor(identity_of(stat))) return NotEntered::loop;
   }
+  if ((other_mount || crossing_ != nullptr) && repeats_ancestor(identity_of(stat), other_mount))
+    return NotEntered::loop;
   if (shared_.options.one_file_system && device != shared_.root_device) return NotEntered::other_file_system;
   return NotEntered::none;
 }
 
+/// Of the directory in hand something is not looked at any more, since the walk is ending.
+void Worker::cut_short() noexcept {
+  cut_short_ = true;
+  shared_.cut_short.store(true, std::memory_order_relaxed);
+}
+
 bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct statx* stat, int error,
                            unsigned tries_left) {
+  bool unanswered = false;
   if (error == 0) {
     if (!known_type(stat->stx_mode & S_IFMT)) error = EIO;  // a broken file system
   } else if (error == ENOENT) {
     sink_.vanished();
+    Counters::add(counters_.left_out, 1);
     return true;
   } else if (error == not_answered) {
     error = ETIMEDOUT;
-    gave_up_ = true;
+    unanswered = true;
   } else if (error == ECANCELED && shared_.ending()) {
-    cut_short_ = true;
-    shared_.cut_short.store(true, std::memory_order_relaxed);
+    cut_short();
     return true;
   }
   Child child;
@@ -118,17 +131,25 @@ bool Worker::hand_over_one(int descriptor, const Listed64& listed, const struct 
   child.is_directory = S_ISDIR(type);
   if (shared_.options.filter != nullptr) {
     NotEntered reason = judge(child);
-    if (reason != NotEntered::none && !child.is_directory) {
+    // A directory is recorded with what is known of it: of one that cannot be looked at, nothing is.
+    if (reason != NotEntered::none && (!child.is_directory || child.stat == nullptr)) {
       sink_.excluded();
+      Counters::add(counters_.left_out, 1);
       return true;
     }
-    if (child.stat != nullptr) child.not_entered = reason;
+    child.not_entered = reason;
   }
+  if (unanswered) gave_up_ = true;
   if (error == 0) {
     if (S_ISLNK(type)) {
+      if (ends_now()) {
+        cut_short();
+        return true;
+      }
       const char* target = read_target(descriptor, listed.dirent->d_name, stat->stx_size, child.target_error);
       if (target == nullptr && child.target_error == ENOENT) {
         sink_.vanished();
+        Counters::add(counters_.left_out, 1);
         return true;
       }
       if (target == nullptr && child.target_error == EINVAL && tries_left > 0) {

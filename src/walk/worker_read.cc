@@ -80,8 +80,7 @@ void Worker::take_listing(int error) {
   Node* parent = task_.node;
   int descriptor = opened_.descriptor.get();
   if (error == ECANCELED && shared_.ending()) {
-    cut_short_ = true;
-    shared_.cut_short.store(true, std::memory_order_relaxed);
+    cut_short();
     error = 0;
   }
   if (!opened_.verified && !is_as_listed()) {
@@ -97,6 +96,9 @@ void Worker::take_listing(int error) {
   }
   parent_ = parent;
   identity_ = opened_.identity;
+  bool crosses = parent != nullptr && (parent->identity.device != identity_.device ||
+                                       parent->identity.mount_id != identity_.mount_id);
+  crossing_ = parent == nullptr || crosses ? parent : parent->crossing;
   if (error == ENOENT && parent != nullptr && (listing_.names().empty() || is_removed(descriptor))) {
     // Removed since it was opened, so it was empty: what may have been listed before is gone too.
     outcome_ = {Listed::vanished, NotEntered::none, error, Call::none, {}, {}, false, 0};
@@ -172,6 +174,7 @@ void Worker::end_directory(bool room) {
   }
   auto node = std::make_unique<Node>();
   node->parent = parent;
+  node->crossing = crossing_;
   node->position = task_.position;
   node->depth = depth_;
   node->token = token_;

@@ -15,6 +15,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t look_up_every =
     8;  // names, between two looks at whether the walk ends or somebody is idle
+constexpr std::size_t handed_over_at_once = 256;  // names, between two looks at whether the walk ends
+constexpr std::chrono::milliseconds hand_over_grace(500);  // that the end of a walk may be put off for it
 constexpr std::uint32_t prefetched = 12;  // names ahead: those of a large directory lie far apart
 constexpr std::uint32_t timed_from = 16;  // names: below, help could not save anything
 // Waking another worker costs 50 to 150 µs, so what is left must be worth it, and so must each portion.
@@ -50,6 +52,13 @@ class Worker::Offer {
   Worker& worker_;
   SharedStats shared_;
 };
+
+/// Whether what was looked at is not to be handed over any more: the walk has been ending for so long.
+bool Worker::ends_now() noexcept {
+  if (!shared_.ending() || seat_.closed()) return false;
+  if (ends_at_ == Clock::time_point()) ends_at_ = Clock::now() + hand_over_grace;
+  return Clock::now() >= ends_at_;
+}
 
 /// Whether no more names are to be looked at, after waiting until the next few of `rest` may be.
 bool Worker::ends_before(std::uint32_t rest) noexcept {
@@ -214,12 +223,19 @@ bool Worker::hand_over_names(int descriptor, std::size_t end, const struct statx
   const Listed64* names = listing_.names().data();
   std::size_t count = listing_.names().size();
   for (; handed_over_ < end; ++handed_over_) {
+    // Patterns may take their time.
+    if (handed_over_ % handed_over_at_once == handed_over_at_once - 1 && ends_now()) {
+      cut_short();
+      handed_over_ = end;
+      break;
+    }
     if (end - handed_over_ > prefetched) __builtin_prefetch(names[handed_over_ + prefetched].dirent->d_name);
     const Listed64& listed = names[handed_over_];
     // Equal names have equal prefixes, whichever their sorting came to.
     if (handed_over_ + 1 < count && names[handed_over_ + 1].prefix == listed.prefix &&
         names[handed_over_ + 1].name() == listed.name()) {
       sink_.duplicate();  // listed again later: that one counts
+      Counters::add(counters_.left_out, 1);
       continue;
     }
     std::size_t at = by_order ? listed.order : handed_over_ % part;

@@ -124,6 +124,29 @@ if can_mount && mount_source loops "$work/snapshot" "$work/point"; then
   unmount loops "$work/point"
 fi
 umount "$tree/loops/a/b/root" "$tree/loops/a/b/self"
+# What repeats an ancestor may lie below the mount point: here ROOT itself in a bind mount of its parent.
+mkdir "$tree/loops/a/b/around" "$tree/loops/a/beside"
+touch "$tree/loops/a/b/file" "$tree/loops/a/beside/file"
+mount --bind "$tree/loops/a" "$tree/loops/a/b/around"
+for jobs in 1 4; do
+  rm -rf "$work/snapshot"
+  scan "a loop below a mount" "$tree/loops/a/b" "$work/snapshot" -j "$jobs" || continue
+  {
+    find "$tree/loops/a/b" -printf "$facts" 2>/dev/null
+    find "$tree/loops/a/b/around/b" -maxdepth 0 -printf "${facts/\%P/around/b}"
+  } | sort -z >"$work/expected"
+  dump "$work/snapshot" "$facts" >"$work/got"
+  same "a loop below a mount: not entered; what is beside it is (-j $jobs)" "$work/expected" "$work/got"
+  recorded "$work/snapshot" excluded_loop 1
+  whole "a loop below a mount" "$work/snapshot"
+done
+holds "what lies beside is there" [ -n "$("$dump_program" --printf '%s' "$work/snapshot/around/beside/file" 2>/dev/null)" ]
+umount "$tree/loops/a/b/around"
+rm -r "$tree/loops/a/b/around" "$tree/loops/a/beside" "$tree/loops/a/b/file"
+# Without /proc nobody knows what is mounted where.
+run unshare --mount sh -c 'mount -t tmpfs tmpfs /proc && exec "$@"' sh "$scan_program" --exclude-caches -o "$work/without" "$tree/plain"
+expect "no /proc: said" 0 "cannot read /proc/self/mountinfo" "nor can tags of caches"
+rm -rf "$work/without"
 
 # ---- -x ----------------------------------------------------------------------------------------------------
 mount -t tmpfs -o noatime tmpfs "$tree/tmpfs" && mkdir "$tree/tmpfs/below" && touch "$tree/tmpfs/below/file"

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: MIT
 #include <fnmatch.h>
 
+#include <vector>
+
 #include "fuzz/input.h"
 #include "walk/filter.h"
 
@@ -47,7 +49,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
     fuzz::require(!literal.matches(path + "x") && !literal.matches(path.substr(1)));
   }
   walk::Filter filter;
-  if (filter.add(pattern, walk::NotEntered::pattern).empty() && !name.empty())
-    filter.judge(name, path, is_directory);
+  if (filter.add(pattern, walk::NotEntered::pattern).empty() && !name.empty()) {
+    std::vector<walk::Filter::Word> directory(filter.path_words());
+    filter.start(directory.data());
+    std::string_view rest = path;
+    for (std::size_t slash; (slash = rest.find('/')) != rest.npos; rest.remove_prefix(slash + 1))
+      filter.enter(directory.data(), rest.substr(0, slash));
+    bool left_out = filter.judge(name, directory.data(), is_directory) != walk::NotEntered::none;
+    // What marks directories, and what a leading slash anchors, is the filter's.
+    if (filter.needs_paths() && pattern.front() != '/' && pattern.back() != '/')
+      fuzz::require(left_out == compiled.matches(path));
+  }
   return 0;
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -72,6 +73,7 @@ inline std::function<std::string(const std::string&)> path_of_open;
 
 PWALK_TEST_CALL(int, statx, (int d, const char* p, int f, unsigned m, struct statx* s), (d, p, f, m, s))
 PWALK_TEST_CALL(ssize_t, readlinkat, (int d, const char* p, char* b, size_t n), (d, p, b, n))
+PWALK_TEST_CALL(char*, realpath, (const char* p, char* r), (p, r))
 PWALK_TEST_CALL(int, faccessat, (int d, const char* p, int m, int f), (d, p, m, f))
 PWALK_TEST_CALL(dirent*, readdir, (DIR * d), (d))
 PWALK_TEST_CALL(ssize_t, pread, (int d, void* b, size_t n, off_t o), (d, b, n, o))
@@ -166,6 +168,7 @@ inline void answer_nothing() {
   instead::prctl = nullptr;
   instead::statx = nullptr;
   instead::readlinkat = nullptr;
+  instead::realpath = nullptr;
   instead::faccessat = nullptr;
   instead::readdir = nullptr;
   instead::pread = nullptr;

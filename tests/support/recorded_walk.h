@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct Seen {
   unsigned vanished = 0;
   unsigned duplicates = 0;
   unsigned excluded = 0;
+  std::function<void(std::string_view)> on_child;
   std::function<void()> on_victim;  // an entry of that name was listed, and is not opened yet
   std::string no_room_for;          // name of an entry that does not fit
   std::string no_room_in;           // path of a directory whose children do not fit
@@ -84,6 +86,7 @@ class RecordingSink : public Sink {
       seen_.paths.push_back(path);
       seen_.parents[token] = directory_;
     }
+    if (seen_.on_child) seen_.on_child(child.name);
     if (child.name == "victim" && seen_.on_victim) seen_.on_victim();
     if (fail_at_ != 0 && --fail_at_ == 0) throw_errno(ENOSPC, "the sink is full");
     return true;

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <map>
 #include <random>
+#include <vector>
 
 namespace pwalk::walk {
 namespace {
@@ -78,13 +79,14 @@ TEST(Pattern, SetsAtTheirEdges) {
   EXPECT_FALSE(matches("[]a]", "b"));
   EXPECT_TRUE(matches("[[]", "["));
   EXPECT_TRUE(matches("[[a]", "a")) << "a bracket that opens no class";
+  EXPECT_TRUE(matches("[[=]", "=")) << "nor does this one";
   EXPECT_TRUE(matches("[\\a-c]", "b"));
   EXPECT_TRUE(matches("[a-\\c]", "b"));
   EXPECT_FALSE(matches("[a\\-c]", "b")) << "an escaped minus makes no range";
   EXPECT_TRUE(matches("[a\\-c]", "-"));
   EXPECT_FALSE(matches("[c-a]", "b"));
-  for (std::string_view wrong :
-       {"[a-", "[a-\\", "[!", "[^", "[!]", "[]", "[[:alpha:]", "[[:alpha]]", "[[::]]", "x["}) {
+  for (std::string_view wrong : {"[a-", "[a-\\", "[!", "[^", "[!]", "[]", "[[:alpha:]", "[[:alpha]]",
+                                 "[[::]]", "x[", "[[=a=]]", "[[.a.]]"}) {
     Pattern pattern;
     EXPECT_NE(pattern.compile(wrong), "") << wrong;
   }
@@ -179,6 +181,45 @@ TEST(Pattern, AgreesWithTheCLibrary) {
   EXPECT_GT(matched, 1000u);
 }
 
+/// Of `name`, whose path below the root is `path`.
+NotEntered judge(const Filter& filter, std::string_view name, std::string_view path, bool is_directory) {
+  std::vector<Filter::Word> directory(filter.path_words(), 77);
+  filter.start(directory.data());
+  for (std::size_t slash; (slash = path.find('/')) != path.npos; path.remove_prefix(slash + 1))
+    filter.enter(directory.data(), path.substr(0, slash));
+  return filter.judge(name, directory.data(), is_directory);
+}
+
+TEST(Filter, PathsInPiecesAreWhatTheyAreWhole) {
+  std::mt19937 random(11);
+  const std::string pattern_bytes = "ab*?/";
+  const std::string name_bytes = "ab";
+  unsigned matched = 0;
+  for (int i = 0; i < 100000; ++i) {
+    std::string pattern = i % 7 == 0 ? std::string(80, 'a') + "*/" : "";
+    for (auto n = random() % 8 + 1; n > 0; --n) pattern += pattern_bytes[random() % pattern_bytes.size()];
+    pattern += "/a";
+    std::string path = i % 14 == 0 ? std::string(80 + random() % 2, 'a') + "/" : "";
+    for (auto n = random() % 5; n > 0; --n) {
+      for (auto m = random() % 3 + 1; m > 0; --m) path += name_bytes[random() % name_bytes.size()];
+      path += '/';
+    }
+    path += 'a';
+    Pattern whole;
+    Filter filter;
+    std::string_view anchored = pattern;
+    while (anchored.starts_with('/')) anchored.remove_prefix(1);
+    ASSERT_EQ(filter.add("b/c", NotEntered::pattern_file), "");
+    ASSERT_EQ(filter.add(pattern, NotEntered::pattern), "");
+    ASSERT_EQ(whole.compile(anchored), "");
+    bool expected = whole.matches(path);
+    ASSERT_EQ(judge(filter, "a", path, false), expected ? NotEntered::pattern : NotEntered::none)
+        << pattern << " on " << path;
+    matched += expected ? 1 : 0;
+  }
+  EXPECT_GT(matched, 1000u);
+}
+
 TEST(Filter, NamesPathsAndDirectories) {
   Filter filter;
   EXPECT_TRUE(filter.empty());
@@ -190,18 +231,18 @@ TEST(Filter, NamesPathsAndDirectories) {
   EXPECT_TRUE(filter.needs_paths());
   EXPECT_NE(filter.add("/", NotEntered::pattern), "");
   EXPECT_FALSE(filter.empty());
-  EXPECT_EQ(filter.judge("x.o", "deep/x.o", false), NotEntered::pattern);
-  EXPECT_EQ(filter.judge("build", "deep/build", true), NotEntered::pattern_file);
-  EXPECT_EQ(filter.judge("build", "deep/build", false), NotEntered::none);
-  EXPECT_EQ(filter.judge("top", "top", false), NotEntered::pattern);
-  EXPECT_EQ(filter.judge("top", "deep/top", false), NotEntered::none);
-  EXPECT_EQ(filter.judge("b", "a/b", true), NotEntered::pattern);
-  EXPECT_EQ(filter.judge("b", "x/a/b", true), NotEntered::none);
-  EXPECT_EQ(filter.judge(".zfs", ".zfs", true), NotEntered::none);
+  EXPECT_EQ(judge(filter, "x.o", "deep/x.o", false), NotEntered::pattern);
+  EXPECT_EQ(judge(filter, "build", "deep/build", true), NotEntered::pattern_file);
+  EXPECT_EQ(judge(filter, "build", "deep/build", false), NotEntered::none);
+  EXPECT_EQ(judge(filter, "top", "top", false), NotEntered::pattern);
+  EXPECT_EQ(judge(filter, "top", "deep/top", false), NotEntered::none);
+  EXPECT_EQ(judge(filter, "b", "a/b", true), NotEntered::pattern);
+  EXPECT_EQ(judge(filter, "b", "x/a/b", true), NotEntered::none);
+  EXPECT_EQ(judge(filter, ".zfs", ".zfs", true), NotEntered::none);
   filter.add_snapshot_directories();
   for (const char* name : {".zfs", ".snapshot", ".snapshots", "~snapshot"}) {
-    EXPECT_EQ(filter.judge(name, "x", true), NotEntered::snapshot_directory);
-    EXPECT_EQ(filter.judge(name, "x", false), NotEntered::none);
+    EXPECT_EQ(judge(filter, name, "x", true), NotEntered::snapshot_directory);
+    EXPECT_EQ(judge(filter, name, "x", false), NotEntered::none);
   }
 }
 
@@ -219,7 +260,7 @@ TEST(Filter, SlashesAtTheEnds) {
         Case{"a/b/", "b", "a/b", false, false}, Case{"b\\\\", "b\\", "b\\", false, true}}) {
     Filter filter;
     ASSERT_EQ(filter.add(c.pattern, NotEntered::pattern), "") << c.pattern;
-    EXPECT_EQ(filter.judge(c.name, c.path, c.is_directory),
+    EXPECT_EQ(judge(filter, c.name, c.path, c.is_directory),
               c.matches ? NotEntered::pattern : NotEntered::none)
         << c.pattern << " " << c.path;
   }
@@ -227,7 +268,7 @@ TEST(Filter, SlashesAtTheEnds) {
   EXPECT_EQ(filter.add("a\\/", NotEntered::pattern), "")
       << "an escaped slash is one, not a mark of directories";
   EXPECT_TRUE(filter.needs_paths());
-  EXPECT_EQ(filter.judge("a", "a", true), NotEntered::none);
+  EXPECT_EQ(judge(filter, "a", "a", true), NotEntered::none);
 }
 
 TEST(Filter, OfSeveralRulesTheFirstCounts) {
@@ -236,9 +277,9 @@ TEST(Filter, OfSeveralRulesTheFirstCounts) {
   ASSERT_EQ(filter.add("a/b", NotEntered::pattern_file), "");
   ASSERT_EQ(filter.add("b", NotEntered::pattern), "");
   EXPECT_TRUE(filter.needs_paths()) << "the second does not";
-  EXPECT_EQ(filter.judge("b", "a/b", false), NotEntered::pattern_file);
-  EXPECT_EQ(filter.judge("b", "c/b", false), NotEntered::pattern);
-  EXPECT_EQ(filter.judge("c", "a/c", false), NotEntered::none);
+  EXPECT_EQ(judge(filter, "b", "a/b", false), NotEntered::pattern_file);
+  EXPECT_EQ(judge(filter, "b", "c/b", false), NotEntered::pattern);
+  EXPECT_EQ(judge(filter, "c", "a/c", false), NotEntered::none);
 }
 
 }  // namespace

@@ -515,7 +515,7 @@ TEST_F(WalkerPlaces, FiltersLeaveOutFilesSilentlyAndDirectoriesWithAWord) {
   }
 }
 
-TEST_F(WalkerPlaces, ADirectoryWithoutAStatIsAnErrorAndNotLeftOut) {
+TEST_F(WalkerPlaces, ADirectoryThatIsLeftOutIsNoErrorWhereItCannotBeLookedAt) {
   directory_.make_directory("left");
   Filter filter;
   ASSERT_EQ(filter.add("left", NotEntered::pattern), "");
@@ -523,9 +523,29 @@ TEST_F(WalkerPlaces, ADirectoryWithoutAStatIsAnErrorAndNotLeftOut) {
   instead::statx = [](int d, const char* p, int f, unsigned m, struct statx* s) {
     return *p != '\0' ? fail_with(EACCES) : real::statx(d, p, f, m, s);
   };
+  directory_.make_directory("right");
   ASSERT_TRUE(walk(1));
-  EXPECT_EQ(why_not("/left"), NotEntered::none);
-  EXPECT_EQ(child("/left").stat_error, EACCES);
+  EXPECT_EQ(seen_.children.count("/left"), 0u);
+  EXPECT_EQ(seen_.excluded, 1u);
+  EXPECT_EQ(child("/right").stat_error, EACCES);
+  EXPECT_EQ(counts_.errors, 1u);
+  EXPECT_EQ(counts_.entries, 2u);
+  EXPECT_EQ(counts_.left_out, 1u);
+}
+
+TEST_F(WalkerPlaces, WhatPatternsTakeLongForEndsInTimeToo) {
+  for (int i = 0; i < 1000; ++i) directory_.write_file("file" + std::to_string(i), "");
+  directory_.write_file("a", "");
+  directory_.write_file("victim", "");
+  // Names come in their order: "a", "file…", "victim".
+  seen_.on_victim = [] { ADD_FAILURE() << "all were handed over"; };
+  seen_.on_child = [this](std::string_view name) {
+    if (name == "a") stop_ = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  };
+  EXPECT_FALSE(walk(1));
+  EXPECT_GE(seen_.children.size(), 256u);
+  EXPECT_LE(seen_.children.size(), 768u);
 }
 
 class WalkerCaches : public WalkerPlaces {
