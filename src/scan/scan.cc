@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <limits.h>
 #include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +51,22 @@ struct Root {
   bool is_directory() const noexcept { return S_ISDIR(stat.stx_mode); }
 };
 
+/// Of the open root. Who may not search the directories above it, or look up in one of them, cannot resolve a
+/// relative path; then the kernel says where it is.
+std::string absolute_path(const std::string& path, const Root& root) {
+  std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(path.c_str(), nullptr), &std::free);
+  if (resolved) return resolved.get();
+  int error = errno;
+  char target[PATH_MAX];
+  std::string link = "/proc/self/fd/" + std::to_string(root.descriptor.get());
+  ssize_t length = ::readlink(link.c_str(), target, sizeof target);
+  std::string_view kept(target, static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+  // Of what is longer than a path may be, or was removed, there is no name.
+  if (!kept.starts_with('/') || kept.size() == sizeof target || kept.ends_with(" (deleted)"))
+    throw_errno(error, "cannot tell the absolute path of '" + printable(path) + "'");
+  return std::string(kept);
+}
+
 Root open_root(const std::string& path) {
   Root root;
   // A symbolic link on the command line is followed; nothing but a directory is opened for reading.
@@ -68,8 +85,7 @@ Root open_root(const std::string& path) {
     if (int error = walk::stat_entry(root.descriptor.get(), "", root.stat); error != 0)
       throw_errno(error, "cannot stat '" + printable(path) + "'");
   }
-  std::unique_ptr<char, decltype(&std::free)> absolute(::realpath(path.c_str(), nullptr), &std::free);
-  root.path = absolute ? absolute.get() : path;
+  root.path = absolute_path(path, root);
   return root;
 }
 
@@ -109,7 +125,7 @@ struct Destination {
   std::string parent_path;
   std::string name;
   std::uint32_t slot = 0;
-  std::optional<std::uint64_t> last_entries;  // of the newest snapshot of that NAME
+  std::optional<std::uint64_t> last_entries;  // of the newest complete snapshot of that NAME
 
   std::string path() const {
     if (parent_path == ".") return name;
@@ -126,6 +142,9 @@ Destination plain_destination(const std::string& output) {
   destination.parent_path = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
   if (destination.name.empty() || destination.name == "." || destination.name == "..")
     throw_errno(EINVAL, "cannot write a snapshot as '" + printable(output) + "'");
+  if (destination.name.starts_with(snapshot::partial_prefix))
+    throw_errno(EINVAL, "cannot write a snapshot as '" + printable(output) +
+                            "': that is the name of one that is not finished, and would be removed");
   destination.parent = Fd(::open(destination.parent_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!destination.parent)
     throw_errno("cannot write a snapshot into '" + printable(destination.parent_path) + "'");
@@ -297,6 +316,11 @@ Result run(const Request& request, const std::atomic<bool>& stop) {
   auto began = std::chrono::steady_clock::now();
   Root root = open_root(request.root);
   walk::MountTable mounts;
+  if (!mounts.is_known() && request.on_warning)
+    request.on_warning(
+        std::string("cannot read /proc/self/mountinfo: file systems of the kernel and mounts of "
+                    "pwalk-mount are not recognized, and are walked like others") +
+        (request.exclude_caches ? "; nor can tags of caches be read" : ""));
   snapshot::Manifest manifest = origin_of(request, root, mounts);
   if (request.on_root_opened) request.on_root_opened();
 

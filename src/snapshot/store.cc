@@ -294,9 +294,9 @@ std::optional<StoreName::Origin> StoreName::origin() const {
   for (const std::string& time : times) {
     auto manifest = manifest_of(directory_.get(), time);
     if (!manifest) continue;
-    // How many entries to expect, a complete one says.
+    // How many entries to expect, only a complete one says.
     if (manifest->complete) return Origin{manifest->host, manifest->root, manifest->totals.entries};
-    if (!newest) newest = Origin{manifest->host, manifest->root, manifest->totals.entries};
+    if (!newest) newest = Origin{manifest->host, manifest->root, std::nullopt};
   }
   return newest;
 }

@@ -62,7 +62,7 @@ class StoreName {
   struct Origin {
     std::string host;
     std::string root;
-    std::uint64_t entries = 0;
+    std::optional<std::uint64_t> entries;  // of the newest complete one
   };
   std::optional<Origin> origin() const;
 

@@ -165,6 +165,63 @@ TEST_F(ScanTest, CountsTheDeadlineFromTheStart) {
   EXPECT_FALSE(result.snapshot_path.empty());
 }
 
+TEST_F(ScanTest, ProgressDoesNotCountWhatIsLeftOut) {
+  for (int i = 0; i < 8; ++i) {
+    std::string name = "tree/directory" + std::to_string(i);
+    directory_.make_directory(name);
+    for (const char* file : {"/a.o", "/b.o", "/c.o", "/d.c"}) directory_.write_file(name + file, "");
+  }
+  ASSERT_EQ(request_.filter.add("*.o", walk::NotEntered::pattern), "");
+  request_.threads = 1;
+  request_.rate = 80;
+  std::uint64_t most = 0;
+  request_.on_progress = [&](const Progress& progress) { most = std::max(most, progress.entries); };
+  EXPECT_EQ(run(request_, stop_).manifest.totals.entries, 19u);
+  EXPECT_GE(most, 1u);
+  EXPECT_LE(most, 19u + 3) << "but those of the directory in hand";
+}
+
+TEST_F(ScanTest, FindsItsPathWhereDirectoriesAboveCannotBeSearched) {
+  // As for a user below a directory that is closed to him.
+  std::string before = std::filesystem::current_path();
+  std::filesystem::current_path(directory_.path("tree"));
+  request_.root = "below";
+  std::string whole = std::filesystem::canonical("below");
+  test::instead::realpath = [](const char*, char*) -> char* {
+    errno = EACCES;
+    return nullptr;
+  };
+  Result result = run(request_, stop_);
+  EXPECT_EQ(result.manifest.root, whole);
+  EXPECT_TRUE(snapshot::check_snapshot(result.snapshot_path).whole());
+  std::filesystem::create_directory("gone");
+  std::filesystem::current_path("gone");
+  std::filesystem::remove("../gone");
+  request_.root = ".";
+  EXPECT_EQ(error_of(request_), EACCES) << "of what is removed there is no path";
+  std::filesystem::current_path(before);
+}
+
+TEST_F(ScanTest, RefusesTheNameOfAPartialSnapshot) {
+  request_.output = directory_.path(".pwalk-partial-mine");
+  EXPECT_EQ(error_of(request_), EINVAL);
+}
+
+TEST_F(ScanTest, DoesNotReadAllLinksBeforeItEnds) {
+  for (int i = 0; i < 200; ++i)
+    std::filesystem::create_symlink("target", directory_.path("tree/link" + std::to_string(i)));
+  request_.threads = 1;
+  unsigned read = 0;
+  test::instead::readlinkat = [&](int d, const char* p, char* b, std::size_t n) {
+    if (++read == 5) stop_ = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return test::real::readlinkat(d, p, b, n);
+  };
+  EXPECT_TRUE(run(request_, stop_).stopped);
+  EXPECT_GE(read, 5u);
+  EXPECT_LE(read, 60u);
+}
+
 TEST_F(ScanTest, PublishesAFileWhenStoppedWhereThatIsAskedFor) {
   request_.root = directory_.path("tree/below/file");
   stop_ = true;

@@ -77,11 +77,14 @@ TEST_F(StoreTest, SlotsAreNotGivenAgain) {
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(slots.insert(StoreName(store(), "other").take_slot()).second);
 }
 
-void write_manifest(const std::string& path, std::uint32_t slot, std::int64_t start_seconds = 0) {
+void write_manifest(const std::string& path, std::uint32_t slot, std::int64_t start_seconds = 0,
+                    bool complete = true) {
   std::filesystem::create_directories(path);
   Manifest manifest;
   manifest.slot = slot;
   manifest.start.seconds = start_seconds;
+  manifest.complete = complete;
+  manifest.totals.entries = 1;
   manifest.host = "host";
   manifest.root = "/root";
   manifest.parts = {{0, 1}};
@@ -111,6 +114,18 @@ TEST_F(StoreTest, OriginIsThatOfTheNewest) {
   ASSERT_TRUE(origin);
   EXPECT_EQ(origin->host, "host");
   EXPECT_EQ(origin->root, "/root");
+  EXPECT_EQ(origin->entries, 1u);
+}
+
+TEST_F(StoreTest, WhatToExpectOnlyACompleteOneSays) {
+  { StoreName name(store(), "name"); }
+  write_manifest(store() + "/name/2026-11-22T184652Z", 0, 0, false);
+  auto origin = StoreName(store(), "name").origin();
+  ASSERT_TRUE(origin);
+  EXPECT_EQ(origin->host, "host");
+  EXPECT_FALSE(origin->entries);
+  write_manifest(store() + "/name/2026-11-21T184652Z", 1);
+  EXPECT_EQ(StoreName(store(), "name").origin()->entries, 1u) << "an older one";
 }
 
 TEST_F(StoreTest, TimesDoNotCollide) {
