@@ -94,7 +94,8 @@ inline void add_standard_options(CLI::App& app, const char* name) {
 /// --version was answered on stdout (status 0) or an error was told on stderr (status_trouble).
 inline std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
   // CLI11 splits a value `[a,b]` of a repeatable option into two. File names and patterns look like that, so
-  // each argument that ends in `]` gets a NUL, which no argument can hold, until its option takes it off.
+  // each argument that ends in `]` gets a NUL, which no argument can hold, until its option takes it off. So
+  // does `--option=` without a value, for which it would take the next argument.
   constexpr auto unmark = [](std::string value) {
     std::erase(value, '\0');
     return value;
@@ -105,7 +106,9 @@ inline std::optional<int> parse_command_line(CLI::App& app, int argc, char** arg
   std::vector<std::string> arguments;  // in reverse, as parse() wants them
   for (int i = argc - 1; i > 0; --i) {
     arguments.emplace_back(argv[i]);
-    if (arguments.back().ends_with(']')) arguments.back() += '\0';
+    const std::string& argument = arguments.back();
+    bool empty_value = argument.starts_with("--") && argument.find('=') == argument.size() - 1;
+    if (argument.ends_with(']') || empty_value) arguments.back() += '\0';
   }
   std::string answer;
   try {

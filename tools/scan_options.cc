@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,7 +37,7 @@ struct Texts {
   std::string on_interrupt = "discard";
   std::string timeout;
   std::vector<std::string> patterns;
-  std::string pattern_file;
+  std::vector<std::string> pattern_files;
   std::string depth_max;
   std::string output;
   std::string mode;
@@ -46,6 +47,17 @@ struct Texts {
   bool no_acl = false;
   bool no_progress = false;
   std::string progress;
+};
+
+/// Shows a flag that may have a value as users know it: the library would write `--progress{10}`.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+    std::string name = CLI::Formatter::make_option_name(option, is_positional);
+    if (std::size_t brace = name.find('{'); brace != std::string::npos)
+      name.replace(brace, std::string::npos, "[=SECONDS]");
+    return name;
+  }
 };
 
 // ---- what there is --------------------------------------------------------------------------------------
@@ -82,11 +94,13 @@ void add_filter_options(CLI::App& app, Texts& texts, ScanOptions& options) {
   app.add_option("--exclude", texts.patterns,
                  "Leave out what matches this shell pattern: names, or paths below ROOT if it has a / but a "
                  "trailing one; may be given more than once")
-      ->type_name("PATTERN")
+      ->option_text("PATTERN")
       ->allow_extra_args(false);
-  app.add_option("-X,--exclude-from", texts.pattern_file,
-                 "Leave out what matches a pattern of this file, one a line; - is standard input")
-      ->type_name("FILE");
+  app.add_option("-X,--exclude-from", texts.pattern_files,
+                 "Leave out what matches a pattern of this file, one a line; - is standard input; may be "
+                 "given more than once")
+      ->option_text("FILE")
+      ->allow_extra_args(false);
   app.add_flag("--no-snapshots", texts.no_snapshots,
                "Do not enter .snapshot, .snapshots, .zfs and ~snapshot directories");
   app.add_flag(
@@ -116,9 +130,8 @@ void add_output_options(CLI::App& app, Texts& texts, ScanOptions& options) {
 void add_report_options(CLI::App& app, Texts& texts, ScanReport& report) {
   app.add_flag("-q,--quiet", report.quiet, "Print nothing but what went wrong");
   app.add_flag("-v,--verbose", report.verbose, "Also tell how many worker threads there were, and when");
-  app.add_flag(
-      "--progress{10}", texts.progress,
-      "Print a line of progress every SECONDS (10), as --progress=SECONDS, where stderr is no terminal");
+  app.add_flag("--progress{10}", texts.progress,
+               "Print a line of progress every SECONDS (10) where stderr is no terminal");
   app.add_flag("--no-progress", texts.no_progress, "Show no progress on a terminal either");
   app.add_option("--summary", texts.summary, "json: one line of JSON about the snapshot on standard output")
       ->type_name("FORMAT");
@@ -219,9 +232,10 @@ std::string take_filters(const CLI::App& app, const Texts& texts, scan::Request&
     request.depth_max = static_cast<std::uint32_t>(*depth);
     request.options["max-depth"] = texts.depth_max;
   }
-  if (app.count("--exclude-from") != 0 && texts.pattern_file.empty()) return "-X needs the name of a file";
-  if (std::string wrong = add_filters(request, texts.patterns, texts.pattern_file); !wrong.empty())
-    return wrong;
+  for (const std::string& pattern : texts.patterns)
+    if (std::string wrong = add_pattern(request, pattern); !wrong.empty()) return wrong;
+  for (const std::string& file : texts.pattern_files)
+    if (std::string wrong = add_patterns_of(request, file); !wrong.empty()) return wrong;
   if (texts.no_snapshots) {
     request.filter.add_snapshot_directories();
     request.options["no-snapshots"] = "yes";
@@ -268,6 +282,7 @@ std::string take_report(const CLI::App& app, const Texts& texts, ScanReport& rep
 
 std::optional<int> parse_scan_options(int argc, char** argv, ScanOptions& options) {
   CLI::App app("Walks the file system below ROOT in parallel and writes a snapshot of it.");
+  app.formatter(std::make_shared<HelpFormatter>());
   add_standard_options(app, program);
   Texts texts;
   add_walk_options(app, texts, options);

@@ -34,11 +34,22 @@ void write_message(const std::string& text) {
 /// The first of what could not be read; the snapshot has all of it.
 void report_errors(const scan::Result& result) {
   std::uint64_t errors = result.manifest.totals.errors;
-  auto published = snapshot::Snapshot::open(result.snapshot_path);
-  for (const auto& failed : report::list_errors(published, errors_shown))
-    print_message(program, failed.message());
+  auto tell_number = [&] {
+    print_message(program,
+                  fmt::format("{} errors: what could not be read is marked in the snapshot", errors));
+  };
+  try {
+    auto published = snapshot::Snapshot::open(result.snapshot_path);
+    for (const auto& failed : report::list_errors(published, errors_shown))
+      print_message(program, failed.message());
+  } catch (const std::system_error& refused) {
+    tell_number();
+    // The name of the file alone would not say of which snapshot.
+    throw std::system_error(refused.code(),
+                            "cannot list the errors of '" + printable(result.snapshot_path) + "'");
+  }
   if (errors > errors_shown) print_message(program, fmt::format("… and {} more", errors - errors_shown));
-  print_message(program, fmt::format("{} errors: what could not be read is marked in the snapshot", errors));
+  tell_number();
 }
 
 /// How the number of workers followed the file system.
@@ -97,21 +108,22 @@ void ProgressDisplay::finish() const {
   if (drawn_ && takes_lines()) write_message(clear_line);
 }
 
-void ScanReport::tell_all(const scan::Result& result) const {
-  const auto& manifest = result.manifest;
+void ScanReport::tell_path(const scan::Result& result) const {
   if (!quiet || result.store_refused)
     print_message(program, "wrote '" + printable(result.snapshot_path) + "'");
   if (result.incomplete)
     print_message(program,
                   "incomplete: the scan ended before it had reached everything; totals are lower bounds");
-  if (manifest.totals.errors > 0) report_errors(result);
+}
+
+void ScanReport::tell_walk(const scan::Result& result) const {
   if (!quiet) {
-    double rate = static_cast<double>(manifest.totals.entries) / std::max(result.seconds, 1e-9);
-    write_message(fmt::format("Walked {} entries in {:.1f} secs ({:.1f} entries/sec)\n",
-                              manifest.totals.entries, result.seconds, rate));
+    std::uint64_t entries = result.manifest.totals.entries;
+    double rate = static_cast<double>(entries) / std::max(result.seconds, 1e-9);
+    write_message(fmt::format("Walked {} entries in {:.1f} secs ({:.1f} entries/sec)\n", entries,
+                              result.seconds, rate));
   }
   if (verbose) report_workers(result);
-  if (summary_json) report_json(result);
 }
 
 int ScanReport::tell(const scan::Result& result) const {
@@ -127,7 +139,11 @@ int ScanReport::tell(const scan::Result& result) const {
     }
   };
   if (result.store_refused) try_to([&] { std::rethrow_exception(result.store_refused); });
-  try_to([&] { tell_all(result); });
+  // Each for itself: who wants the summary gets it although the errors cannot be listed.
+  try_to([&] { tell_path(result); });
+  if (result.manifest.totals.errors > 0) try_to([&] { report_errors(result); });
+  try_to([&] { tell_walk(result); });
+  if (summary_json) try_to([&] { report_json(result); });
   return all_well && !result.incomplete && (result.manifest.totals.errors == 0 || ignore_errors) ? 0 : 1;
 }
 

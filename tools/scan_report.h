@@ -24,7 +24,8 @@ struct ScanReport {
   int tell(const scan::Result& result) const;
 
  private:
-  void tell_all(const scan::Result& result) const;
+  void tell_path(const scan::Result& result) const;
+  void tell_walk(const scan::Result& result) const;
 };
 
 /// Shows how far the scan is: redrawn in place on a terminal, a line every so often elsewhere, a line when

@@ -57,6 +57,10 @@ for each in 0 -1 no 10abc 1.5 99999999999999999999; do
   refused "scan: --progress=$each" --progress -- "$pwalk" "--progress=$each" -o out.d/s tree
 done
 refused "scan: more threads than descriptors" "at most -j 28" "ulimit -n" -- bash -c 'ulimit -n 64 && exec -a "$1" "$@"' - "$pwalk" -j 29 -o out.d/s tree
+for each in exclude exclude-from store output name mode; do
+  refused "scan: --$each= takes no other argument for its value" -- "$pwalk" "--$each=" -x -o out.d/s tree
+done
+refused "scan: the name of a partial snapshot" .pwalk-partial-x "would be removed" -- "$pwalk" -o out.d/.pwalk-partial-x tree
 refused "scan: unknown option" --no-such-option -- "$pwalk" --no-such-option -o out.d/s tree
 refused "scan: a NAME with a slash" a/b -- "$pwalk" -S out.d/store -n a/b tree
 refused "scan: -o and -S" -- "$pwalk" -S out.d/store -o out.d/s tree
@@ -71,6 +75,19 @@ if is_root && have setpriv; then
   refused "scan: output's parent not writable" closed "Permission denied" -- "${nobody[@]}" "$pwalk" -o closed/s tree
   refused "scan: store not writable" closed "Permission denied" -- "${nobody[@]}" "$pwalk" -S closed tree
   holds "scan: nothing is left where it was refused" [ -z "$(find open closed -mindepth 1)" ]
+  # Who started in a directory need not be able to search those above it.
+  mkdir -p secret/tree/below open/here && chmod 0777 open/here
+  run sh -c 'cd secret/tree && exec "$@"' sh "${nobody[@]}" "$pwalk" -q -o "$work/open/here/relative" below
+  expect "scan: a relative ROOT below what may not be searched" 0
+  run "$check_program" "$work/open/here/relative"
+  expect "scan: and the snapshot is whole" 0
+  holds "scan: with its absolute path" grep -qF "\"$work/secret/tree/below\"" "$work/open/here/relative/manifest.json"
+  # The errors of a snapshot that one may not search oneself cannot be listed; all else is told.
+  mkdir -p open/tree/closed && chmod 0700 open/tree/closed
+  run "${nobody[@]}" "$pwalk" --mode 0600 --summary=json -o "$work/open/here/summary" "$work/open/tree"
+  expect "scan: errors that cannot be listed" 1 "1 errors" "cannot list the errors of" "Walked 2 entries"
+  holds "scan: the summary is there" grep -q '"entries":2,' "$work/out"
+  rm -rf open/here open/tree secret/tree
 fi
 
 if in_namespace; then

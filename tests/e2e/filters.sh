@@ -45,6 +45,19 @@ found
 left_out "no option" none 0
 holds "no option: nothing excluded in the manifest" sh -c "! grep -q excluded_ '$work/snapshot/manifest.json'"
 
+if is_root && have setpriv; then
+  mkdir -p "$work/listed/directory/"{left,right} && chmod 0744 "$work/listed/directory" && mkdir -m 0777 "$work/his"
+  run "${nobody[@]}" "$scan_program" -q --exclude left --exclude right -o "$work/his/snapshot" "$work/listed"
+  expect "what is left out is no error where it cannot be looked at" 0
+  run "${nobody[@]}" "$scan_program" -q --exclude left -o "$work/his/other" "$work/listed"
+  expect "what is not left out is one" 1 right
+  rm -rf "$work/his" "$work/listed"
+fi
+rm -rf "$work/snapshot"
+run "$scan_program" -q --exclude "$tree/build" -o "$work/snapshot" "$tree"
+expect "a pattern that has ROOT's own path: told" 0 "'$tree/build'" "would be '/build'"
+rm -rf "$work/snapshot"
+
 found ! -name '*.o'
 left_out "a name" none 0 --exclude '*.o'
 holds "excluded files are counted" manifest_has "\"excluded_entries\":$(find "$tree" -name '*.o' -printf x | wc -c)"
@@ -54,6 +67,8 @@ left_out "a directory's name" excluded_pattern 3 --exclude build
 left_out "a directory's name with a slash" excluded_pattern 3 --exclude build/
 printf '%s\n' '# comment' '' build >"$work/patterns"
 left_out "from a file" excluded_file 3 -X "$work/patterns"
+echo other >"$work/more"
+left_out "from two files" excluded_file 3 -X "$work/more" -X "$work/patterns"
 rm -rf "$work/snapshot"
 "$scan_program" -X - -o "$work/snapshot" "$tree" <"$work/patterns" 2>/dev/null
 dump "$work/snapshot" >"$work/got"
