@@ -161,6 +161,18 @@ TEST(Governor, TakesBackWhenTheProcessorsBecomeBusy) {
   EXPECT_EQ(governor.workers(), 32u) << "and adds them again";
 }
 
+TEST(Governor, TakesNobodyBackWhereSomeStillWait) {
+  for (double used : {0.94, 0.99}) {
+    Governor governor(2, 8);
+    for (int i = 0; i < 5; ++i) governor.judge(waiting(governor.workers(), 1000, 8));
+    ASSERT_EQ(governor.workers(), 8u);
+    WorkSample sample = waiting(8, 1000, 8);
+    sample.processor_seconds = used * 2 * sample_seconds;
+    for (int i = 0; i < 100; ++i) governor.judge(sample);
+    EXPECT_EQ(governor.workers(), used < 0.97 ? 8u : 2u);
+  }
+}
+
 /// A disk's cold directories: the processors are busy for a moment, and then they wait again.
 TEST(Governor, TakesBackLaterWhereTheyWereSoonWantedAgain) {
   Governor governor(2, 32);
