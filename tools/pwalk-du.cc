@@ -97,7 +97,7 @@ class Run {
     } catch (const std::system_error& error) {
       return fail(error.what());
     } catch (const FormatError& error) {
-      return fail("'" + printable(argument) + "' is damaged: " + error.what());
+      return fail(report::trouble_text(argument, error));
     }
     try {
       total_ += report::print_disk_usage(*location, argument, line_.options, output_);
@@ -106,7 +106,7 @@ class Run {
         warnings_.push_back("'" + printable(argument) + "' is incomplete: " + missing +
                             "; its totals are lower bounds");
     } catch (const FormatError& error) {
-      fail("'" + printable(argument) + "' is damaged: " + error.what());
+      fail(report::trouble_text(argument, error));
     }
   }
 

@@ -73,7 +73,7 @@ int run(int argc, char** argv) {
     std::uint64_t left_out = dump(location, format, output);
     return tell_shortfall(argument, location, left_out);
   } catch (const FormatError& error) {
-    print_message(name, "'" + printable(argument) + "' is damaged: " + error.what());
+    print_message(name, report::trouble_text(argument, error));
     return status_trouble;
   }
 }

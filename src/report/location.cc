@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "snapshot/rules.h"
 
 namespace pwalk::report {
 
@@ -47,6 +48,18 @@ std::optional<std::string> example_snapshot(const std::string& directory) {
 }
 
 /// No prefix of `argument` is a snapshot: says what it is instead. `error` is the most telling errno met.
+/// Its files have names of their own only: what goes wrong begins with which snapshot it is.
+std::shared_ptr<const snapshot::Snapshot> open_snapshot(const std::string& path) {
+  try {
+    return snapshot::Snapshot::open(path);
+  } catch (const std::system_error& refused) {
+    std::string what = refused.what();
+    std::string reason = ": " + refused.code().message();
+    if (what.ends_with(reason)) what.resize(what.size() - reason.size());
+    throw std::system_error(refused.code(), "cannot open the snapshot " + quoted(path) + ": " + what);
+  }
+}
+
 [[noreturn]] void not_found(const std::string& argument, int error) {
   struct stat status;
   if (::stat(argument.c_str(), &status) != 0) throw_errno("cannot find a snapshot at " + quoted(argument));
@@ -82,6 +95,12 @@ std::string Location::scanned_path() const {
   return path;
 }
 
+std::string trouble_text(const std::string& argument, const FormatError& error) {
+  bool newer =
+      error.rule() == snapshot::rule::manifest_version || error.rule() == snapshot::rule::manifest_features;
+  return quoted(argument) + (newer ? " cannot be read: " : " is damaged: ") + error.what();
+}
+
 Location locate(const std::string& argument) {
   int error = ENOENT;
   // From the whole argument to its first component; without the slashes at an end, so that none is tried
@@ -93,7 +112,7 @@ Location locate(const std::string& argument) {
     if (result == EACCES) error = EACCES;
     if (result == 0) {
       Location location;
-      location.snapshot = snapshot::Snapshot::open(prefix);
+      location.snapshot = open_snapshot(prefix);
       location.snapshot_path = prefix;
       std::string_view rest = std::string_view(argument).substr(length);
       auto entry = location.snapshot->resolve(rest);
@@ -131,7 +150,8 @@ std::uint64_t unread_below(const snapshot::Snapshot& snapshot, const snapshot::D
 std::string shortfall(const Location& location) {
   const snapshot::Snapshot& snapshot = *location.snapshot;
   if (!snapshot.manifest().complete) return "the scan ended before it had reached everything";
-  std::uint64_t errors = location.entry.has_stat() ? 0 : 1;
+  bool link_unread = location.entry.is_symlink() && location.entry.target.empty();
+  std::uint64_t errors = location.entry.has_stat() && !link_unread ? 0 : 1;
   if (location.entry.is_directory()) {
     snapshot::Directory directory = snapshot.directory_of(location.entry);
     errors = std::max(directory.record.errors, unread_below(snapshot, directory));

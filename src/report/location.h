@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/error.h"
 #include "snapshot/snapshot.h"
 
 namespace pwalk::report {
@@ -25,6 +26,9 @@ struct Location {
 /// there is no snapshot, where the argument is a store of snapshots, or where the path is not in the
 /// snapshot; FormatError where the snapshot breaks a rule.
 Location locate(const std::string& argument);
+
+/// What to say of a snapshot at `argument` that breaks a rule. One of a newer format is not damaged.
+std::string trouble_text(const std::string& argument, const FormatError& error);
 
 /// Why what is recorded of the entry and of everything below it may be less than what was there: errors of
 /// the scan, or that it ended early. Empty where nothing is missing.

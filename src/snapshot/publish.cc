@@ -36,6 +36,8 @@ constexpr std::chrono::milliseconds time_to_lock{10};  // what was just made, be
 /// Whether a file of this name belongs to a snapshot that is being written.
 bool is_of_a_snapshot(std::string_view name) {
   if (name == format::manifest_name || name.starts_with(link_notes_prefix)) return true;
+  // What was removed while it was open, on NFS: of who did not live to close it.
+  if (name.starts_with(".nfs")) return true;
   constexpr std::size_t digits = 8;
   std::optional<std::uint64_t> shard = parse_unsigned(name.substr(0, digits));
   if (!shard || name.size() <= digits) return false;

@@ -64,11 +64,14 @@ std::vector<Removal::Refused> Removal::hide() {
 
 void Removal::delete_hidden() {
   std::exception_ptr first;
-  for (const Taken& taken : taken_) {
+  for (Taken& taken : taken_) {
     try {
       // The manifest first: without it this is no snapshot even for who has the directory open already.
       if (::unlinkat(taken.directory.get(), format::manifest_name, 0) != 0 && errno != ENOENT)
         throw_errno("cannot remove '" + printable(path_ + "/" + taken.hidden_name) + "'");
+      // Nobody can open the snapshot any more. NFS keeps a file that is open by another name in its
+      // directory, where it could not be removed.
+      taken.mark = Fd();
       remove_tree(parent_.get(), taken.hidden_name);
     } catch (const std::system_error&) {
       if (!first) first = std::current_exception();

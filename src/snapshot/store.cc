@@ -120,15 +120,18 @@ std::uint64_t disk_bytes_of(int directory) {
 std::optional<StoredSnapshot> stored_snapshot(int directory, const std::string& time) {
   StoredSnapshot stored;
   stored.time = time;
+  bool found = false;
   try {
     Fd opened = open_at(directory, time, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    stored.manifest = parse_manifest(read_file(opened.get(), format::manifest_name, manifest_limit_bytes));
+    std::string text = read_file(opened.get(), format::manifest_name, manifest_limit_bytes);
+    found = true;
     stored.in_use = is_in_use(opened.get());
     stored.disk_bytes = disk_bytes_of(opened.get());
+    stored.manifest = parse_manifest(text);
     Snapshot::open(opened.get(), *stored.manifest);  // whether there is more than a manifest
   } catch (const std::system_error& refused) {
     int error = refused.code().value();
-    if (!stored.manifest && is_absence(error)) return std::nullopt;
+    if (!found && is_absence(error)) return std::nullopt;
     stored.trouble = refused.what();
   } catch (const FormatError& damage) {
     stored.trouble = damage.what();
@@ -218,6 +221,12 @@ std::optional<std::uint64_t> next_slot(int store) {
   }
 }
 
+/// Of what mkfs makes in each file system, which may be the store, only root can look into.
+bool is_lost_and_found(int store, const std::string& name) noexcept {
+  return name == "lost+found" && ::faccessat(store, name.c_str(), R_OK | X_OK, AT_EACCESS) != 0 &&
+         errno == EACCES;
+}
+
 }  // namespace
 
 std::vector<std::string> store_names(const std::string& store_path) {
@@ -226,18 +235,25 @@ std::vector<std::string> store_names(const std::string& store_path) {
   std::erase_if(names, [&](const std::string& name) {
     struct stat status;
     return name[0] == '.' || ::fstatat(store.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-           !S_ISDIR(status.st_mode);
+           !S_ISDIR(status.st_mode) || is_lost_and_found(store.get(), name);
   });
   return names;
 }
 
-std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, const std::string& name) {
+std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, const std::string& name,
+                                             std::vector<StoredSnapshot> known) {
   Fd store = open_at(AT_FDCWD, store_path, O_RDONLY | O_DIRECTORY);
   Fd directory = open_at(store.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   std::string latest = latest_target(directory.get());
   std::vector<StoredSnapshot> snapshots;
   for (const std::string& time : times_in(directory.get())) {
-    std::optional<StoredSnapshot> stored = stored_snapshot(directory.get(), time);
+    auto before = std::lower_bound(known.begin(), known.end(), time,
+                                   [](const StoredSnapshot& stored, const std::string& one) {
+                                     return time_name_before(stored.time, one);
+                                   });
+    bool is_known = before != known.end() && before->time == time;
+    std::optional<StoredSnapshot> stored =
+        is_known ? std::move(*before) : stored_snapshot(directory.get(), time);
     if (!stored) continue;
     stored->is_latest = time == latest;
     snapshots.push_back(std::move(*stored));

@@ -33,8 +33,10 @@ struct StoredSnapshot {
 };
 
 /// The snapshots of one NAME, oldest first. Those that go meanwhile are left out. std::system_error where
-/// there is no such NAME.
-std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, const std::string& name);
+/// there is no such NAME. Of those that are `known`, from the same question before, only where they are is
+/// asked again: what is published does not change.
+std::vector<StoredSnapshot> stored_snapshots(const std::string& store_path, const std::string& name,
+                                             std::vector<StoredSnapshot> known = {});
 
 /// Whether NAME has the lock of one, or may hold a snapshot; otherwise it may be any directory.
 /// std::system_error where it is none.

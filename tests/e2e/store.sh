@@ -209,7 +209,21 @@ if is_root && have setpriv; then
   expect "what is closed to a user keeps him from no scan" 0
   run "${nobody[@]}" "$store_program" list -S "$work/closed" first
   expect "nor from a list" 0
+  run "${nobody[@]}" "$store_program" list -S "$work/closed"
+  expect "a list of all tells what is closed" 1 "'private'"
+  holds "but not what each file system has" sh -c "! grep -q lost+found '$work/err'"
+  rm -r "$work/closed/private"
+  run "${nobody[@]}" "$store_program" list -S "$work/closed"
+  expect "a store at the top of a file system is listed" 0
 fi
+
+run "$scan_program" -q -S "$work/untold" -n name "$tree"
+run "$scan_program" -q -S "$work/untold" -n name "$tree"
+run sh -c '"$@" >/dev/full' sh "$store_program" prune --keep-last 1 -S "$work/untold"
+expect "what was removed although it cannot be told" 1 "is done, but not told"
+holds "it is removed" [ "$(find "$work/untold/name" -name manifest.json | wc -l)" -eq 1 ]
+run sh -c '"$@" >/dev/full' sh "$store_program" list -S "$work/untold"
+expect "a list that cannot be told" 2 "cannot write to standard output"
 
 mkdir "$work/locked" && touch "$work/locked/.lock"
 run "$scan_program" -q -S "$work/locked" -n first "$tree"

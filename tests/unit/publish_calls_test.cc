@@ -800,6 +800,28 @@ TEST_F(MarkCalls, AFileThatCannotBeRemovedSaysWhy) {
   EXPECT_EQ(error_of([&] { remove_tree(parent.get(), "kept"); }), EPERM);
 }
 
+/// NFS would keep it by another name in its directory, which then could not be removed.
+TEST_F(MarkCalls, NothingIsOpenOfWhatIsDeleted) {
+  StoreName name(store(), "name");
+  Removal removal(name);
+  ASSERT_TRUE(removal.take("2026-01-01T000000Z"));
+  ASSERT_TRUE(removal.hide().empty());
+  unsigned others = 0;
+  instead::unlinkat = [&](int d, const char* p, int f) {
+    if (std::string_view(p) != "manifest.json") {
+      ++others;
+      for (const auto& each : fs::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;
+        std::string target = fs::read_symlink(each.path(), gone);
+        EXPECT_EQ(target.find("manifest.json"), std::string::npos) << target;
+      }
+    }
+    return real::unlinkat(d, p, f);
+  };
+  removal.delete_hidden();
+  EXPECT_GE(others, 1u) << "the directory at least";
+}
+
 TEST_F(MarkCalls, ARemovalThatIsRefusedIsAnError) {
   StoreName name(store(), "name");
   Removal removal(name);

@@ -103,7 +103,8 @@ TEST_F(PublishTest, WhatNoScanLeftIsNotCollected) {
     EXPECT_EQ(std::filesystem::remove_all(directory_.path(prefix + name)), 6u)
         << name << ": with all that was in it";
   std::filesystem::create_directory(directory_.path(prefix + "dead"));
-  for (const char* ours : {"manifest.json", "00000000.entries", "12345678.attributes", ".links.3"})
+  for (const char* ours : {"manifest.json", "00000000.entries", "12345678.attributes", ".links.3",
+                           ".nfs000000000001a2b300000001"})
     directory_.write_file(prefix + "dead/" + ours, "");
   collect_partials(parent_.get());
   EXPECT_EQ(names(), std::vector<std::string>{prefix + "deep"});

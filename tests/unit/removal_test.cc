@@ -242,6 +242,36 @@ TEST_F(RemovalTest, SnapshotsAreListedInOrder) {
   EXPECT_EQ(store_names(store_), std::vector<std::string>{"name"});
 }
 
+/// A prune of many must not keep a scan from its lock while it opens them.
+TEST_F(RemovalTest, WhatIsKnownIsNotOpenedAgain) {
+  make(first);
+  make(second);
+  fs::create_directory(path("empty"));
+  std::vector<StoredSnapshot> known = stored_snapshots(store_, "name");
+  ASSERT_EQ(known.size(), 2u);
+  fs::remove_all(path(first));
+  make(third);
+  directory_.write_file(std::string("store/name/") + second + "/manifest.json", "{}");
+  std::vector<StoredSnapshot> all = stored_snapshots(store_, "name", std::move(known));
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].time, second);
+  EXPECT_TRUE(all[0].manifest) << "as it was known";
+  EXPECT_FALSE(all[0].is_latest);
+  EXPECT_EQ(all[1].time, third);
+  EXPECT_TRUE(all[1].manifest);
+  EXPECT_TRUE(all[1].is_latest);
+}
+
+TEST_F(RemovalTest, WhatIsDamagedTakesItsSpaceToo) {
+  make(first);
+  directory_.write_file(std::string("store/name/") + first + "/manifest.json", "{}");
+  std::vector<StoredSnapshot> all = stored_snapshots(store_, "name");
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_FALSE(all[0].manifest);
+  EXPECT_GT(all[0].disk_bytes, 0u);
+  EXPECT_EQ(all[0].in_use, false);
+}
+
 /// Whose manifest alone is whole: prune must not take it for the newest that can be read.
 TEST_F(RemovalTest, ASnapshotThatCannotBeOpenedIsNone) {
   make(first);

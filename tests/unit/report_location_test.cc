@@ -122,6 +122,27 @@ TEST_F(LocationTest, DamagedManifest) {
   EXPECT_THROW(locate(path("store/name/time")), FormatError);
 }
 
+TEST_F(LocationTest, WhatIsNewerIsNotDamaged) {
+  EXPECT_EQ(trouble_text("a", FormatError("manifest.json", "/version", "M2", "is newer")),
+            "'a' cannot be read: manifest.json, /version: is newer (rule M2)");
+  EXPECT_EQ(trouble_text("a", FormatError("manifest.json", "", "M1", "no JSON")),
+            "'a' is damaged: manifest.json: no JSON (rule M1)");
+}
+
+TEST_F(LocationTest, WhatCannotBeOpenedIsToldWithItsSnapshot) {
+  std::filesystem::remove(path("store/name/time/manifest.json"));
+  std::filesystem::create_directory(path("store/name/time/manifest.json"));
+  EXPECT_TRUE(message(path("store/name/time"))
+                  .starts_with("cannot open the snapshot '" + path("store/name/time") + "': "))
+      << message(path("store/name/time"));
+}
+
+TEST_F(LocationTest, ALinkWithoutItsTargetFallsShort) {
+  test::write_sample(path("sample"), test::sample_tree(), 1);
+  EXPECT_EQ(shortfall(locate(path("sample/link"))), "");
+  EXPECT_NE(shortfall(locate(path("sample/unreadable_link"))), "");
+}
+
 TEST_F(LocationTest, ShortfallIsOfTheSubtree) {
   EXPECT_EQ(shortfall(locate(path("store/name/time"))), "");
   test::TinyScan(path("live"), path("early"), false);
