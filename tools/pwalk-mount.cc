@@ -1,5 +1,6 @@
 // pwalk-mount: shows a snapshot, one NAME of a store, or a store as a read-only tree.
 // SPDX-License-Identifier: MIT
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ struct CommandLine {
   bool foreground = false;
   bool debug = false;
   bool single_thread = false;
-  std::string readdirplus;
+  std::optional<std::string> readdirplus;
 };
 
 std::optional<int> parse(int argc, char** argv, CommandLine& line) {
@@ -51,7 +52,7 @@ int run(int argc, char** argv) {
   for (const std::string& text : line.options) {
     for (std::string& word : pwalk::mount::split_options(text)) words.push_back(std::move(word));
   }
-  if (!line.readdirplus.empty()) words.push_back("readdirplus=" + line.readdirplus);
+  if (line.readdirplus) words.push_back("readdirplus=" + *line.readdirplus);
   settings.options = pwalk::mount::read_options(settings.source, words);
   if (pwalk::mount::is_mounted_already(line.mount_point)) pwalk::mount::require_mounted_with(words);
   auto tell = [](const std::string& message) { pwalk::print_message(name, message); };

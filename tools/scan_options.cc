@@ -272,8 +272,10 @@ std::string take_report(const CLI::App& app, const Texts& texts, ScanReport& rep
   report.ignore_errors = !texts.errors.empty();
   report.redraw = ::isatty(STDERR_FILENO) == 1 && !report.quiet && !texts.no_progress;
   if (app.count("--progress") == 0) return "";
-  std::optional<double> seconds = parse_duration(texts.progress);
-  if (!seconds) return wrong_value("--progress", texts.progress, wanted_duration);
+  std::string interval = texts.progress;
+  std::erase(interval, '\0');  // of `--progress=`, see parse_command_line
+  std::optional<double> seconds = parse_duration(interval);
+  if (!seconds) return wrong_value("--progress", interval, wanted_duration);
   if (!report.redraw && !report.quiet && !texts.no_progress) report.line_seconds = *seconds;
   return "";
 }

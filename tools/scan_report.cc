@@ -11,6 +11,7 @@
 #include <exception>
 #include <string>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "program.h"
 #include "report/error_list.h"
@@ -42,6 +43,9 @@ void report_errors(const scan::Result& result) {
     auto published = snapshot::Snapshot::open(result.snapshot_path);
     for (const auto& failed : report::list_errors(published, errors_shown))
       print_message(program, failed.message());
+  } catch (const FormatError&) {
+    tell_number();
+    throw;
   } catch (const std::system_error& refused) {
     tell_number();
     // The name of the file alone would not say of which snapshot.

@@ -166,7 +166,7 @@ std::string store_destination(const Request& request, const snapshot::Manifest& 
     destination.store_name = std::make_unique<snapshot::StoreName>(request.store, name);
   } catch (const std::system_error& refused) {
     if (refused.code().value() != EWOULDBLOCK) throw;
-    return "another scan is writing '" + printable(request.store + "/" + name) +
+    return "another scan or a removal is at work in '" + printable(request.store + "/" + name) +
            "': its lock is held; try again later";
   }
   auto origin = destination.store_name->origin();

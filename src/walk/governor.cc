@@ -60,7 +60,7 @@ bool Governor::waits_enough(const WorkSample& sample) {
 
 void Governor::change(unsigned workers) noexcept {
   workers_ = workers;
-  seconds_ = entries_ = saturated_ = 0;
+  seconds_ = entries_ = saturated_ = saturated_processors_ = 0;
 }
 
 void Governor::begin_trial(Trial trial, unsigned workers) noexcept {
@@ -100,8 +100,10 @@ unsigned Governor::judge(const WorkSample& sample) {
   seconds_ += sample.seconds;
   entries_ += static_cast<double>(sample.entries);
 
-  bool busy_processors = sample.processor_seconds >= all_busy * processors_ * sample.seconds;
-  saturated_ = busy_processors ? saturated_ + sample.seconds : 0;
+  // On average since then: of a single sample the kernel may count too much or too little by a tick.
+  saturated_ += sample.seconds;
+  saturated_processors_ += sample.processor_seconds;
+  if (saturated_processors_ < all_busy * processors_ * saturated_) saturated_ = saturated_processors_ = 0;
   if (workers_ > processors_ && saturated_ >= patience_) {
     trial_ = Trial::none;
     taken_back_ = now_;

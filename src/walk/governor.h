@@ -42,12 +42,13 @@ class Governor {
   unsigned processors_;
   unsigned workers_max_;
   unsigned workers_;
-  double now_ = 0;          // seconds since the start
-  double seconds_ = 0;      // since the number last changed, or since the window was begun anew
-  double entries_ = 0;      // in these
-  double saturated_ = 0;    // seconds for which all processors have been busy
-  double patience_;         // so many of them before workers are taken back
-  double taken_back_ = -1;  // when that was last done; negative: never, or workers were added since
+  double now_ = 0;                   // seconds since the start
+  double seconds_ = 0;               // since the number last changed, or since the window was begun anew
+  double entries_ = 0;               // in these
+  double saturated_ = 0;             // seconds for which all processors have been busy
+  double saturated_processors_ = 0;  // their time in these
+  double patience_;                  // so many of them before workers are taken back
+  double taken_back_ = -1;           // when that was last done; negative: never, or workers were added since
   Trial trial_ = Trial::none;
   unsigned workers_before_ = 0;  // of the trial
   double rate_before_ = 0;

@@ -96,8 +96,10 @@ void Worker::take_listing(int error) {
   }
   parent_ = parent;
   identity_ = opened_.identity;
-  bool crosses = parent != nullptr && (parent->identity.device != identity_.device ||
-                                       parent->identity.mount_id != identity_.mount_id);
+  // Within a mount, which may have several devices (btrfs), nothing comes twice.
+  bool numbered = parent != nullptr && parent->identity.mount_id != 0 && identity_.mount_id != 0;
+  bool crosses = parent != nullptr && (numbered ? parent->identity.mount_id != identity_.mount_id
+                                                : parent->identity.device != identity_.device);
   crossing_ = parent == nullptr || crosses ? parent : parent->crossing;
   if (error == ENOENT && parent != nullptr && (listing_.names().empty() || is_removed(descriptor))) {
     // Removed since it was opened, so it was empty: what may have been listed before is gone too.

@@ -193,7 +193,7 @@ bool Worker::hand_over_in_parts(int descriptor) {
   Clock::time_point began = Clock::now();
   stat_names(begin_part(0));
   std::uint32_t portion = portion_for((Clock::now() - began) / part);
-  while (handed_over_ < names) {
+  while (handed_over_ < names && !(cut_short_ && ends_now())) {
     StatWork done = part_from(descriptor, handed_over_);
     std::optional<Offer> next;
     if (begun_ < names) next.emplace(*this, begin_part(begun_), portion);

@@ -57,9 +57,17 @@ for each in 0 -1 no 10abc 1.5 99999999999999999999; do
   refused "scan: --progress=$each" --progress -- "$pwalk" "--progress=$each" -o out.d/s tree
 done
 refused "scan: more threads than descriptors" "at most -j 28" "ulimit -n" -- bash -c 'ulimit -n 64 && exec -a "$1" "$@"' - "$pwalk" -j 29 -o out.d/s tree
-for each in exclude exclude-from store output name mode; do
-  refused "scan: --$each= takes no other argument for its value" -- "$pwalk" "--$each=" -x -o out.d/s tree
-done
+while read -r each text; do
+  refused "scan: --$each= takes no other argument for its value" "$text" -- "$pwalk" "--$each=" -x -o out.d/s tree
+done <<'EMPTY'
+exclude --exclude '' is not a pattern: it is empty
+exclude-from -X needs the name of a file
+mode --mode '': not permission bits
+deadline --deadline '': not a duration
+progress --progress '': not a duration
+EMPTY
+refused "scan: --name= takes no other argument for its value" "-n '' cannot be a name" -- "$pwalk" --name= -x -S out.d/store tree
+refused "scan: --output= takes no other argument for its value" "cannot write a snapshot as ''" -- "$pwalk" --output= -x tree
 refused "scan: the name of a partial snapshot" .pwalk-partial-x "would be removed" -- "$pwalk" -o out.d/.pwalk-partial-x tree
 refused "scan: unknown option" --no-such-option -- "$pwalk" --no-such-option -o out.d/s tree
 refused "scan: a NAME with a slash" a/b -- "$pwalk" -S out.d/store -n a/b tree
@@ -224,6 +232,7 @@ holds "nothing was mounted by what was refused" not_mounted "$work/point"
 if in_namespace; then
   run unshare --mount sh -c 'mount --bind /dev/null /dev/fuse && exec "$@"' sh "$pwalk" whole point
   expect "mount: /dev/fuse is another device" 2 "pwalk-mount: cannot mount"
+  refused "mount: --readdirplus= takes no other argument for its value" readdirplus -- "$pwalk" --readdirplus= whole point
   run unshare --mount sh -c 'mount -t tmpfs tmpfs /dev && exec "$@"' sh "$pwalk" whole point
   expect "mount: no /dev/fuse" 2 "pwalk-mount: FUSE is not available" /dev/fuse
 fi

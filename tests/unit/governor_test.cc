@@ -173,6 +173,19 @@ TEST(Governor, TakesNobodyBackWhereSomeStillWait) {
   }
 }
 
+TEST(Governor, TakesBackAlthoughTheKernelCountsInTicks) {
+  Governor governor(2, 8);
+  for (int i = 0; i < 5; ++i) governor.judge(waiting(governor.workers(), 1000, 8));
+  ASSERT_EQ(governor.workers(), 8u);
+  for (int i = 0; i < 100; ++i) {
+    WorkSample sample = running(2);
+    sample.processor_seconds *= i % 2 == 0 ? 0.8 : 1.2;
+    sample.runnable = [] { return 8u; };
+    governor.judge(sample);
+  }
+  EXPECT_EQ(governor.workers(), 2u);
+}
+
 /// A disk's cold directories: the processors are busy for a moment, and then they wait again.
 TEST(Governor, TakesBackLaterWhereTheyWereSoonWantedAgain) {
   Governor governor(2, 32);

@@ -183,7 +183,10 @@ TEST_F(ScanTest, ProgressDoesNotCountWhatIsLeftOut) {
 
 TEST_F(ScanTest, FindsItsPathWhereDirectoriesAboveCannotBeSearched) {
   // As for a user below a directory that is closed to him.
-  std::string before = std::filesystem::current_path();
+  struct Return {
+    std::filesystem::path before = std::filesystem::current_path();
+    ~Return() { std::filesystem::current_path(before); }
+  } there;
   std::filesystem::current_path(directory_.path("tree"));
   request_.root = "below";
   std::string whole = std::filesystem::canonical("below");
@@ -199,7 +202,6 @@ TEST_F(ScanTest, FindsItsPathWhereDirectoriesAboveCannotBeSearched) {
   std::filesystem::remove("../gone");
   request_.root = ".";
   EXPECT_EQ(error_of(request_), EACCES) << "of what is removed there is no path";
-  std::filesystem::current_path(before);
 }
 
 TEST_F(ScanTest, RefusesTheNameOfAPartialSnapshot) {

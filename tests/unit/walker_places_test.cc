@@ -733,6 +733,18 @@ TEST_F(WalkerLarge, AnEndInTheMiddleLeavesAPartialDirectory) {
   EXPECT_EQ(seen_.finished, (std::vector<std::string>{"/a", ""}));
 }
 
+TEST_F(WalkerLarge, AnEndLeavesWhatWasLookedAtAheadToo) {
+  for (unsigned i = names; i < 20000; ++i) directory_.write_file(name(i), "");
+  seen_.on_child = [this](std::string_view) {
+    stop_ = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  };
+  settles_ = true;
+  EXPECT_FALSE(walk(1));
+  EXPECT_EQ(outcome("").listed, Listed::partial);
+  EXPECT_LE(seen_.children.size(), 600u);
+}
+
 TEST_F(WalkerLarge, NoRoomInTheMiddleEndsTheDirectory) {
   std::set<std::string> sorted;
   for (unsigned i = 0; i < names; ++i) sorted.insert(name(i));
