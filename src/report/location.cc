@@ -47,8 +47,8 @@ std::optional<std::string> example_snapshot(const std::string& directory) {
   return first;
 }
 
-/// No prefix of `argument` is a snapshot: says what it is instead. `error` is the most telling errno met.
-/// Its files have names of their own only: what goes wrong begins with which snapshot it is.
+/// The snapshot at `path`. Its files have names of their own only: what goes wrong begins with which
+/// snapshot it is.
 std::shared_ptr<const snapshot::Snapshot> open_snapshot(const std::string& path) {
   try {
     return snapshot::Snapshot::open(path);
@@ -60,6 +60,7 @@ std::shared_ptr<const snapshot::Snapshot> open_snapshot(const std::string& path)
   }
 }
 
+/// No prefix of `argument` is a snapshot: says what it is instead. `error` is the most telling errno met.
 [[noreturn]] void not_found(const std::string& argument, int error) {
   struct stat status;
   if (::stat(argument.c_str(), &status) != 0) throw_errno("cannot find a snapshot at " + quoted(argument));
