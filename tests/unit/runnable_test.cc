@@ -23,19 +23,23 @@ constexpr unsigned others = 0;
 #endif
 
 /// The least, and the most, that are runnable in a tenth of a second in which `threads` do this; counted from
-/// when `begun`, or ten seconds have passed.
+/// when all have come to their work, which they may have to wait for before, and `begun`, or ten seconds have
+/// passed.
 template <class Work, class Begun>
 std::pair<unsigned, unsigned> runnable_of(unsigned threads, Work work, Begun begun) {
   using Clock = std::chrono::steady_clock;
   std::atomic<bool> done{false};
+  std::atomic<unsigned> at_work{0};
   std::vector<std::jthread> all;
   for (unsigned i = 0; i < threads; ++i)
     all.emplace_back([&] {
       ::prctl(PR_SET_NAME, ") S (");
+      ++at_work;
       while (!done) work(done);
     });
   auto give_up = Clock::now() + std::chrono::seconds(10);
-  while (!begun(runnable_threads()) && Clock::now() < give_up) std::this_thread::yield();
+  while ((at_work < threads || !begun(runnable_threads())) && Clock::now() < give_up)
+    std::this_thread::yield();
   auto end = Clock::now() + std::chrono::milliseconds(100);
   unsigned least = ~0u;
   unsigned most = 0;
