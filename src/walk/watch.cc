@@ -17,7 +17,7 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr Seconds look_at_least_every{0.25};
 constexpr Seconds patience_at_the_end{1};  // when the walk ends before its time
-constexpr Seconds stopped_from{1};         // later than this for a look
+constexpr Seconds stopped_from{0.1};       // later than this for a look
 
 }  // namespace
 
@@ -41,7 +41,8 @@ void Walker::watch() {
     bool alone = crew.changed.wait_for(lock, interval, [&] { return crew.at_work == 0 && given_up.empty(); });
     if (alone) return;
     auto now = Clock::now();
-    // A process that was stopped (SIGSTOP, a frozen control group) has waited for nobody in that time.
+    // A process that was stopped (SIGSTOP, a frozen control group, a virtual machine's host) has waited for
+    // nobody in that time.
     auto stopped = now - before - interval;
     if (stopped < stopped_from) stopped = {};
     alone_since += std::chrono::duration_cast<Clock::duration>(stopped);

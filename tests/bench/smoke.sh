@@ -3,6 +3,7 @@
 # what find sees, whatever its threads, and measure runs to its end. Nothing is timed.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/../e2e/lib.sh"
+enter_namespace "$@"
 begin "measuring"
 build=$(dirname "$(dirname "$PWALK_SUPPORT")")
 

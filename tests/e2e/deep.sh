@@ -63,11 +63,14 @@ for shape in "chain -" "comb_of_both a z"; do
   read -r name siblings <<<"$shape"
   tree=$work/$name
   all=$(find "$tree" -printf x 2>/dev/null | wc -c)
-  elapsed
-  plain=$elapsed
   for pattern in x/y '**/x/y'; do
-    elapsed --exclude "$pattern"
-    measured "$name, --exclude $pattern: $elapsed ms, $plain ms without" [ "$elapsed" -le $((3 * plain + 1000)) ]
+    for try in 1 2 3; do # others may have the processors meanwhile
+      elapsed
+      plain=$elapsed
+      elapsed --exclude "$pattern"
+      [ "$elapsed" -gt $((3 * plain + 1000)) ] || break
+    done
+    measured "$name, --exclude $pattern: $elapsed ms, $plain ms without (try $try)" [ "$elapsed" -le $((3 * plain + 1000)) ]
   done
 done
 

@@ -27,6 +27,7 @@ same "--rate changes nothing in the snapshot" "$work/dump.all" "$work/dump.1"
 
 "$scan_program" --nice --rate 10 -j 2 -o "$work/snapshot.nice" "$work/tree" 2>"$work/err" &
 process=$!
+wait_for 20 has_partial
 sleep 1
 threads=0
 others=0

@@ -29,12 +29,12 @@ early() {
   expect "$what: pwalk-du says so" 1 "incomplete" "totals are lower bounds"
 }
 
-# The scan is walking, and has found something.
-begun() {
-  wait_for 20 is_begun
-  sleep 0.5
+# The scan is walking, and has found something: it says so when it is asked.
+begun() { wait_for 20 has_partial && wait_for 20 has_found; }
+has_found() {
+  kill -USR1 "$process"
+  grep -qE ' [0-9]{2,} entries, ' "$work/err"
 }
-is_begun() { [ -n "$(find "$work" -maxdepth 1 -name '.pwalk-partial-*')" ]; }
 
 for jobs in 1 4; do
   run "$scan_program" -j "$jobs" --rate 200 --deadline 1 -o "$work/deadline.$jobs" "$work/tree"
@@ -56,7 +56,7 @@ done
 # timeout(1) signals the program and then its group: that is one order, and no second one that ends it at once.
 for supervised in "" --timeout=60; do
   for _ in 1 2 3 4 5; do
-    rm -rf "$work/twice$supervised"
+    rm -rf "$work/twice$supervised" "$work"/.pwalk-partial-*
     "$scan_program" $supervised --rate 100 --on-interrupt publish -o "$work/twice$supervised" "$work/tree" 2>"$work/err" &
     process=$!
     begun

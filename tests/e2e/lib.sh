@@ -210,6 +210,15 @@ wait_for() {
 is_mounted() { timeout 5 mountpoint -q "$1"; }
 not_mounted() { ! is_mounted "$1"; }
 ended() { ! kill -0 "$1" 2>/dev/null; }
+children_of() { xargs <"/proc/$1/task/$1/children"; }
+has_child() { [ -n "$(children_of "$1")" ]; }
+# handles PROCESS SIGNAL: it has come so far that it does something of its own then.
+handles() {
+  local caught
+  caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status") && [ $((0x$caught >> ($(kill -l "$2") - 1) & 1)) -eq 1 ]
+}
+# A scan that was told to write to a place in $work has begun.
+has_partial() { [ -n "$(find "$work" -maxdepth 1 -name '.pwalk-partial-*')" ]; }
 
 # mount_source WHAT SOURCE MOUNT_POINT [OPTION]...: pwalk-mount in its normal way: live when it returns.
 mount_source() {
@@ -257,8 +266,9 @@ nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --)
 
 # new_image TYPE SIZE MOUNT_POINT: a file system of its own on a loop device; false if it cannot be had here.
 new_image() {
-  local type=$1 size=$2 point=$3 image=$work/image.$1.$RANDOM
+  local type=$1 size=$2 point=$3 image
   in_namespace && have "mkfs.$type" && grep -qw "$type" /proc/filesystems || return 1
+  image=$(mktemp "$work/image.$type.XXXXXX") || return 1
   truncate -s "$size" "$image" && mkdir -p "$point" || return 1
   case $type in
     ext4) mkfs.ext4 -q -F -I 256 -N 65536 "$image" ;;

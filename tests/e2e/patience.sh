@@ -1,5 +1,5 @@
 #!/bin/bash
-# Proves that --timeout gives nobody up who does answer, only slowly.
+# Proves that --timeout gives nobody up who does answer, only slowly, and for a time in which the scan was stopped.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/lib.sh"
 enter_namespace "$@"
@@ -10,6 +10,25 @@ need_namespace "processes that cannot end go with their file system"
 start_slowfs "$work/mnt" --delay 400000 --top 2 --directories 1 --files 1
 run "$scan_program" --timeout 1 -j 8 -o "$work/slow" "$work/mnt"
 expect "0.4 s a call, --timeout 1: all of it" 0
+end_slowfs "$work/mnt"
+
+# Calls take 0.6 s, and 1.3 s if all is stopped meanwhile, as a virtual machine's host may do: more than is waited for.
+start_slowfs "$work/mnt" --delay 300000 --top 2 --directories 2 --files 2
+"$scan_program" --timeout 1 -j 4 -o "$work/held" "$work/mnt" 2>"$work/err" &
+process=$!
+wait_for 20 has_child "$process"
+child=$(children_of "$process")
+stops=0
+while sleep 0.7 && kill -STOP "$child" 2>/dev/null; do
+  kill -STOP "$slowfs_process"
+  sleep 0.7
+  kill -CONT "$slowfs_process" "$child"
+  stops=$((stops + 1))
+done
+status=0
+wait "$process" || status=$?
+expect "stopped for 0.7 s now and then, $stops times: all of it" 0
+holds "that was more than once" [ "$stops" -gt 1 ]
 end_slowfs "$work/mnt"
 
 mkdir "$work/tree"

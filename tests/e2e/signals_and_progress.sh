@@ -80,7 +80,8 @@ plausible() {
       if (expected > entries && at >= 1) {
         left = NF > 9 ? seconds($11) : -1
         rest = expected - entries
-        if (left < int(rest / (speed + 1)) || left > rest / speed) wrong("not the time left")
+        if (entries == 0) { if (left >= 0) wrong("no time left can be known") }
+        else if (left < int(rest / (speed + 1)) || left > rest / speed) wrong("not the time left")
       }
       last_entries = entries; last_found = found; last_errors = errors; last_at = at
     }
@@ -131,6 +132,8 @@ start no_terminal piped "${slowly[@]}" -o "$made/no_terminal" "$tree"
 start not_piped piped "${slowly[@]}" --progress=1 --no-progress -o "$made/not_piped" "$tree"
 start terminal on_terminal bash -c 'echo $$ >"$0" && exec "$@"' "$work/terminal.process" \
   "${slowly[@]}" -o "$made/terminal/snapshot" "$tree"
+wait_for 20 under_way terminal
+kill -USR1 "$(cat "$work/terminal.process")"
 start narrow on_terminal bash -c 'stty cols 40 && exec "$@"' - "${slowly[@]}" -o "$made/narrow" "$tree"
 # Without an older snapshot the time left is known from the used inodes of the file system, where it counts them.
 used=0
@@ -141,8 +144,6 @@ if in_namespace && mkdir "$work/counted" && mount -t tmpfs -o nr_inodes=100k tmp
 fi
 start not_drawn on_terminal "${slowly[@]}" --no-progress -o "$made/not_drawn" "$tree"
 start quiet on_terminal "${slowly[@]}" -q -o "$made/quiet" "$tree"
-wait_for 20 under_way terminal
-kill -USR1 "$(cat "$work/terminal.process")"
 holds "SIGUSR1, on a terminal: a line that stays" wait_for 20 has_lines "$work/terminal.said" 1
 
 for way in "${!ways[@]}"; do

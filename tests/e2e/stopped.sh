@@ -65,6 +65,7 @@ start_slowfs "$work/slow" --delay 1000 --top 1 --directories 1 --files 30000
 for jobs in 1 4; do
   "$scan_program" -j "$jobs" -o "$work/snapshot.stopped" "$work/slow" >"$work/out" 2>"$work/err" &
   scan=$!
+  wait_for 20 has_partial
   sleep 1.5
   start=$(date +%s%3N)
   kill -TERM "$scan"

@@ -17,6 +17,7 @@ stop_by() {
   # A shell's background jobs ignore SIGINT.
   env --default-signal=INT "$scan_program" "$@" "$work/mnt" 2>"$work/err" &
   process=$!
+  wait_for 20 handles "$process" "$signal"
   sleep "$after"
   began=$(date +%s%N)
   kill -"$signal" "$process"
@@ -51,6 +52,7 @@ start_slowfs "$work/mnt" --delay 0 --hang opendir:3/4
 process=$!
 # One thread is stuck in its call then: nothing ends it before end_slowfs does, and until then it keeps the process.
 threads_end() { ! grep -qE '^[0-9]+ \(.*\) [RS] ' "/proc/$process/task"/*/stat; }
+wait_for 20 handles "$process" TERM
 sleep 2
 kill -TERM "$process"
 sleep 0.5
@@ -77,6 +79,7 @@ for signal in TERM INT; do
 done
 "$scan_program" --timeout 60 --on-interrupt publish -o "$work/stopped" "$work/mnt" 2>"$work/err" &
 process=$!
+wait_for 20 has_partial
 sleep 1.5
 kill -TERM "$process"
 status=0
@@ -98,18 +101,17 @@ expect "and what it publishes is whole" 0
 end_slowfs "$work/mnt"
 
 # Who was stopped has waited for nobody meanwhile.
-has_child() { [ -n "$(cat "/proc/$process/task/$process/children")" ]; }
 start_slowfs "$work/mnt" --delay 100000 --top 8 --directories 4 --files 8
 "$scan_program" --timeout 2 -j 16 -o "$work/paused" "$work/mnt" 2>"$work/err" &
 process=$!
-wait_for 10 has_child
-child=$(cat "/proc/$process/task/$process/children")
+wait_for 10 has_child "$process"
+child=$(children_of "$process")
 sleep 2 # until many are in calls
 for _ in 1 2; do
   sleep 1
-  kill -STOP "${child% }"
+  kill -STOP "$child"
   sleep 4
-  kill -CONT "${child% }"
+  kill -CONT "$child"
 done
 status=0
 wait "$process" || status=$?
@@ -120,10 +122,9 @@ end_slowfs "$work/mnt"
 start_slowfs "$work/mnt" --delay 0 --hang opendir:3/4
 unshare -p -f "$scan_program" -o "$work/none.at.all" "$work/mnt" 2>"$work/err" &
 outside=$!
-process=$outside
-wait_for 10 has_child
-process=$(cat "/proc/$outside/task/$outside/children")
-process=${process% }
+wait_for 10 has_child "$outside"
+process=$(children_of "$outside")
+wait_for 20 handles "$process" TERM
 sleep 2
 kill -TERM "$process"
 sleep 0.5
@@ -144,16 +145,15 @@ run "$scan_program" --timeout 0 -o "$work/wrong" "$work/tree"
 expect "--timeout 0 is refused" 2 "not a duration"
 "$scan_program" --timeout 60 --rate 1 -o "$work/killed" "$work" 2>/dev/null &
 process=$!
-wait_for 10 has_child
-child=$(cat "/proc/$process/task/$process/children")
+wait_for 10 has_child "$process"
+child=$(children_of "$process")
 kill -KILL "$process"
 wait "$process" 2>/dev/null
-holds "the scan ends with the process that waits for it" wait_for 3 ended "${child% }"
+holds "the scan ends with the process that waits for it" wait_for 3 ended "$child"
 "$scan_program" --timeout 60 --rate 1 -o "$work/killed" "$work" 2>"$work/err" &
 process=$!
-wait_for 10 has_child
-child=$(cat "/proc/$process/task/$process/children")
-kill -KILL "${child% }"
+wait_for 10 has_child "$process"
+kill -KILL "$(children_of "$process")"
 status=0
 wait "$process" || status=$?
 expect "a scan that was killed is told" 2 "ended by signal 9"

@@ -75,7 +75,7 @@ measured "-v tells that there were 32 worker threads" grep -q 'worker threads: .
 run bash -c 'ulimit -n 64 && exec "$@"' bash "$scan_program" -v -o "$work/snapshot.few" "$slow"
 expect "-j auto with few descriptors: status" 1
 holds "-j auto with few descriptors: no more workers than these allow" \
-  grep -qE 'worker threads: .*, 10 at 0' "$work/err"
+  grep -qE 'worker threads: .*, 10 at [0-9.]+ s$' "$work/err"
 for snapshot in 1 few; do "$dump_program" --printf '%y %i %s %P\0' "$work/snapshot.$snapshot" >"$work/dump.$snapshot" 2>/dev/null; done
 same "-j auto with few descriptors: nothing is lost" "$work/dump.1" "$work/dump.few"
 run "$scan_program" -v -j 3 -o "$work/snapshot.three" "$slow"
@@ -89,8 +89,12 @@ done
 measured "from one to thirty-two worker threads within 150 ms (try $try)" \
   grep -qE 'worker threads: 1 at 0\.00 s, .*, 32 at 0\.(0[0-9]|1[0-5]) s' "$work/err"
 # A rate that the processors' number of threads could not keep up with here is kept up with by more of them.
-run "$scan_program" -v --rate 5000 -o "$work/snapshot.rate" "$slow"
-holds "--rate: as many threads as it takes" grep -qE 'worker threads: .*, (8|16|32) at 0' "$work/err"
+for try in 1 2 3; do
+  rm -rf "$work/snapshot.rate"
+  run "$scan_program" -v --rate 5000 -o "$work/snapshot.rate" "$slow"
+  ! grep -qE 'worker threads: .*, (8|16|32) at 0' "$work/err" || break
+done
+holds "--rate: as many threads as it takes (try $try)" grep -qE 'worker threads: .*, (8|16|32) at 0' "$work/err"
 run "$scan_program" -v --max-threads 3 -o "$work/snapshot.most" "$slow"
 holds "--max-threads is not exceeded" grep -qE 'worker threads: [123] at 0.00 s(, [23] at [0-9.]+ s)*$' "$work/err"
 for wrong in 0 x 5000 ''; do

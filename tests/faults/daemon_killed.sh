@@ -19,6 +19,7 @@ run "$scan_program" -q -S "$store" -n name "$tree"
 expect "a scan" 0
 snapshot=$store/name/$(readlink "$store/name/latest")
 mounted+=("$point")
+at_work() { [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l)" -gt 12 ]; }
 daemon_of() { pgrep -f "pwalk-mount .*$1( |\$)" | head -n 1; }
 
 hung=0
@@ -36,6 +37,7 @@ for ((round = 0; round < times; ++round)); do
   "$PWALK_SUPPORT/load" mix --threads 12 --handles 50 --seconds 60 --until-gone "$point" >"$work/load" 2>&1 &
   load=$!
   started+=("$load")
+  wait_for 20 at_work "$load" || fail "round $round: it has begun" "$work/load"
   sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
   daemon=$(daemon_of "$point")
   kill -KILL "$daemon" || fail "round $round: there is a daemon"
