@@ -48,7 +48,7 @@ void LookAhead::offer(int descriptor, const Identity& directory, std::span<const
     // A size that is too small for these names tells nothing of those to come.
     if (size_ < name_bytes_least * names.size())
       blocks_max_ = std::min<std::size_t>(blocks_max_, blocks_least);
-    if (is_in_vain()) {
+    if (packed_count_.is_in_vain()) {
       for (auto& block : blocks_) block->shared.give_up();
       blocks_max_ = blocks_.size();
     }
@@ -67,14 +67,8 @@ void LookAhead::offer(int descriptor, const Identity& directory, std::span<const
 
 /// Whether hardly anything fits: on overlayfs, for one, files may be of another device than their directory.
 /// All would be looked at twice.
-bool LookAhead::is_in_vain() const noexcept {
-  std::uint32_t looked_at = packed_count_.looked_at.load(std::memory_order_relaxed);
-  return looked_at >= block_names / 2 &&
-         packed_count_.left_out.load(std::memory_order_relaxed) > looked_at / 2;
-}
-
 SharedStats* LookAhead::left_before(std::size_t end) noexcept {
-  if (is_in_vain()) return nullptr;
+  if (packed_count_.is_in_vain()) return nullptr;
   for (; left_ < blocks_.size() && left_ * block_names < end; ++left_)
     if (!blocks_[left_]->shared.exhausted()) return &blocks_[left_]->shared;
   return nullptr;

@@ -74,7 +74,6 @@ class LookAhead {
     SharedStats shared;
   };
   std::size_t blocks_max(std::uint64_t size) const noexcept;
-  bool is_in_vain() const noexcept;
   PackedStat* stats() const noexcept { return static_cast<PackedStat*>(stats_.data()); }
 
   Queues& queues_;

@@ -21,8 +21,15 @@ using StatError = std::int16_t;
 
 /// Of names that were looked at to be packed: how many, and of how many nothing could be kept.
 struct PackedCount {
+  static constexpr std::uint32_t telling = 1024;  // of fewer nothing is concluded
   std::atomic<std::uint32_t> looked_at{0};
   std::atomic<std::uint32_t> left_out{0};
+
+  /// Whether most would have to be looked at once more.
+  bool is_in_vain() const noexcept {
+    std::uint32_t all = looked_at.load(std::memory_order_relaxed);
+    return all >= telling && left_out.load(std::memory_order_relaxed) > all / 2;
+  }
 };
 
 /// Names to look at, and where what is found goes: to the position of the name, in one of the two forms.
@@ -51,7 +58,7 @@ class SharedStats {
   }
   /// Whether anybody looks at a portion of it beside who offered it.
   bool is_helped() const noexcept { return helpers_.load(std::memory_order_acquire) != 0; }
-  /// A call never answered: nothing more is to be taken.
+  /// A call never answered, or it is in vain: nothing more is to be taken.
   void give_up() noexcept { gave_up_.store(true, std::memory_order_relaxed); }
 
  private:

@@ -4,18 +4,18 @@
 
 #include "base/growing_file.h"
 
+#include "support/calls.h"
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <string>
 #include <system_error>
-#include <thread>
 
 #include "base/file.h"
 #include "support/temporary_directory.h"
@@ -151,11 +151,16 @@ TEST(GrowingFileRoom, APageThatIsRefusedForAMomentIsNotLost) {
   GrowingFile file(descriptor.get(), "file", start, 1 << 20, GrowingFile::Room::allocated);
   file.grow(1);
   ASSERT_EQ(::truncate(directory.path("file").c_str(), start), 0);
-  std::jthread allows([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(30));
-    ASSERT_EQ(::truncate(directory.path("file").c_str(), start + (1 << 20)), 0);
-  });
+  int pauses = 0;
+  test::instead::poll = [&](struct pollfd* of, nfds_t count, int milliseconds) {
+    if (++pauses == 3) {
+      EXPECT_EQ(::truncate(directory.path("file").c_str(), start + (1 << 20)), 0);
+    }
+    return test::real::poll(of, count, milliseconds);
+  };
   *file.at(500'000) = 1;
+  test::instead::poll = nullptr;
+  EXPECT_EQ(pauses, 3);
   file.require_whole();
   file.complete("", 500'001, "");
   std::string contents = read_file(descriptor.get(), "file", 1 << 30);

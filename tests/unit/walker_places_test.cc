@@ -767,6 +767,8 @@ TEST_F(WalkerPlaces, NothingIsLookedAtAheadInADirectoryNotKnownToBeTheOneThatWas
       options_.one_file_system = verified;  // then it is looked at once it is open
       std::atomic<unsigned> looked_at{0};
       unsigned looked_at_ahead = 0;  // when the last of it was listed
+      unsigned reads = 0;
+      const bool expected = names_itself || verified;
       instead::statx = [&](int d, const char* p, int f, unsigned m, struct statx* s) {
         if (std::string_view(p).starts_with("name")) ++looked_at;
         return real::statx(d, p, f, m, s);
@@ -776,6 +778,10 @@ TEST_F(WalkerPlaces, NothingIsLookedAtAheadInADirectoryNotKnownToBeTheOneThatWas
         if (::fstat(d, &status) != 0 || status.st_ino != large.st_ino)
           return real::getdents64(d, buffer, bytes);
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        // After three reads there is enough to be helped with.
+        for (int tries = 0; expected && reads >= 3 && looked_at == 0 && tries < 1500; ++tries)
+          std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        ++reads;
         looked_at_ahead = looked_at;
         const long got = real::getdents64(d, buffer, bytes);
         auto* first = static_cast<struct dirent64*>(buffer);
@@ -784,7 +790,7 @@ TEST_F(WalkerPlaces, NothingIsLookedAtAheadInADirectoryNotKnownToBeTheOneThatWas
       };
       ASSERT_TRUE(walk(2));
       EXPECT_EQ(looked_at, 9500u);
-      EXPECT_EQ(looked_at_ahead > 0, names_itself || verified) << names_itself << verified;
+      EXPECT_EQ(looked_at_ahead > 0, expected) << names_itself << verified;
     }
 }
 

@@ -388,8 +388,9 @@ TEST_F(WalkerStuck, AWalkThatEndsWaitsASecondAtMost) {
     if (std::string(p) == "stuck") never_answer();
     return real::openat(d, p, f, m);
   };
-  std::jthread stopper([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  std::jthread stopper([&, before = stuck_threads.load()](std::stop_token over) {
+    while (stuck_threads.load() == before && !over.stop_requested())
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     stop_ = true;
   });
   auto began = Clock::now();
