@@ -16,7 +16,8 @@ namespace {
 // So many workers keep the memory that a directory once took. Where there are more, it is the file system
 // that waits: then theirs is what counts, not the time of page faults.
 constexpr unsigned roomy_workers = 4;
-constexpr std::size_t kept_names = 256;  // memory for so many stays all the same
+constexpr std::size_t value_bytes_most = 65536;  // XATTR_SIZE_MAX
+constexpr std::size_t kept_names = 256;          // memory for so many stays all the same
 
 }  // namespace
 
@@ -197,11 +198,19 @@ void Worker::end_directory(bool room) {
   if (kept > allowed) shared_.queues.drop_oldest(number_, kept - allowed);
 }
 
+/// Room for the largest value is not kept: many workers may meet an ACL, and hardly any is that large.
 void Worker::read_value(int descriptor, const char* name, std::string& value, int& error) {
-  value.resize(65536);  // XATTR_SIZE_MAX
-  ssize_t length = seat_.call([&] { return ::fgetxattr(descriptor, name, value.data(), value.size()); });
+  char usual[1024];
+  std::unique_ptr<char[]> large;
+  const char* found = usual;
+  ssize_t length = seat_.call([&] { return ::fgetxattr(descriptor, name, usual, sizeof usual); });
+  if (length < 0 && errno == ERANGE) {
+    large.reset(new char[value_bytes_most]);
+    found = large.get();
+    length = seat_.call([&] { return ::fgetxattr(descriptor, name, large.get(), value_bytes_most); });
+  }
   if (length < 0 && errno != ENODATA && errno != EOPNOTSUPP) error = errno;
-  value.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  value.assign(found, length > 0 ? static_cast<std::size_t>(length) : 0);
 }
 
 /// One call tells which kinds of ACL there are; only directories that have one cost more.
