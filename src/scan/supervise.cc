@@ -28,7 +28,7 @@ namespace pwalk::scan {
 namespace {
 
 constexpr int look_every_milliseconds = 200;
-constexpr std::chrono::seconds look_counts_most{1};
+constexpr std::chrono::milliseconds look_counts_most{300};  // what is beyond it was a stop, as for the walk
 
 /// In the child: does the job, tells its status, and lets go of everything that others may be waiting for.
 [[noreturn]] void do_job(const std::function<int()>& job, pid_t parent, int pipe) {

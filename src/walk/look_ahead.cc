@@ -65,8 +65,6 @@ void LookAhead::offer(int descriptor, const Identity& directory, std::span<const
   }
 }
 
-/// Whether hardly anything fits: on overlayfs, for one, files may be of another device than their directory.
-/// All would be looked at twice.
 SharedStats* LookAhead::left_before(std::size_t end) noexcept {
   if (packed_count_.is_in_vain()) return nullptr;
   for (; left_ < blocks_.size() && left_ * block_names < end; ++left_)

@@ -25,7 +25,8 @@ struct PackedCount {
   std::atomic<std::uint32_t> looked_at{0};
   std::atomic<std::uint32_t> left_out{0};
 
-  /// Whether most would have to be looked at once more.
+  /// Whether most would have to be looked at once more: on overlayfs, for one, files may be of another device
+  /// than their directory.
   bool is_in_vain() const noexcept {
     std::uint32_t all = looked_at.load(std::memory_order_relaxed);
     return all >= telling && left_out.load(std::memory_order_relaxed) > all / 2;
@@ -51,14 +52,17 @@ class SharedStats {
   SharedStats(const StatWork& work, std::uint32_t portion) noexcept;
 
   const StatWork& work() const noexcept { return work_; }
-  /// The next portion; false when all are taken.
+  /// The next portion; false when exhausted().
   bool take(std::uint32_t& begin, std::uint32_t& end) noexcept;
+  /// Whether all are taken, or no more are to be: it was given up, or what is looked at ahead has turned out
+  /// to be of no use, which its reader may not see soon.
   bool exhausted() const noexcept {
-    return next_.load(std::memory_order_relaxed) >= work_.count || gave_up_.load(std::memory_order_relaxed);
+    return next_.load(std::memory_order_relaxed) >= work_.count || gave_up_.load(std::memory_order_relaxed) ||
+           (work_.count_packed != nullptr && work_.count_packed->is_in_vain());
   }
   /// Whether anybody looks at a portion of it beside who offered it.
   bool is_helped() const noexcept { return helpers_.load(std::memory_order_acquire) != 0; }
-  /// A call never answered, or it is in vain: nothing more is to be taken.
+  /// A call never answered, or nobody asks any more: nothing more is to be taken.
   void give_up() noexcept { gave_up_.store(true, std::memory_order_relaxed); }
 
  private:

@@ -123,14 +123,10 @@ bool Worker::stat_one(const StatWork& work, std::uint32_t at, std::uint32_t end)
   return false;
 }
 
-/// Until all are taken, or what is looked at ahead turns out to be of no use: its reader may not see that
-/// soon.
 void Worker::stat_portions(SharedStats& shared) noexcept {
   std::uint32_t begin;
   std::uint32_t end;
-  const PackedCount* packed = shared.work().count_packed;
-  while (!(packed != nullptr && packed->is_in_vain()) && shared.take(begin, end))
-    stat_portion(shared.work(), begin, end);
+  while (shared.take(begin, end)) stat_portion(shared.work(), begin, end);
 }
 
 void Worker::help(SharedStats& shared) noexcept {

@@ -59,6 +59,31 @@ TEST(SharedStats, AnIdleWorkerIsGivenTheOfferUntilItIsExhausted) {
   EXPECT_EQ(task.shared, nullptr);
 }
 
+TEST(SharedStats, NobodyIsGivenWhatIsLookedAtInVain) {
+  Queues queues(2, 2);
+  std::vector<StatError> errors(10);
+  PackedCount count;
+  StatWork work = work_of(errors);
+  work.count_packed = &count;
+  SharedStats shared(work, 5);
+  queues.offer(shared);
+  std::uint32_t begin, end;
+  count.looked_at = PackedCount::telling;
+  count.left_out = PackedCount::telling / 2;
+  EXPECT_TRUE(shared.take(begin, end));
+  ++count.left_out;
+  EXPECT_TRUE(shared.exhausted());
+  EXPECT_FALSE(shared.take(begin, end));
+  // Who is idle is not sent to it again and again.
+  Node node;
+  queues.push(0, {&node, 0, 1});
+  Task task;
+  ASSERT_TRUE(queues.next(1, task));
+  EXPECT_EQ(task.node, &node);
+  EXPECT_EQ(task.shared, nullptr);
+  queues.withdraw(shared);
+}
+
 TEST(SharedStats, WithdrawingWaitsForTheHelpersAndLosesNothing) {
   constexpr unsigned workers = 4;
   constexpr int rounds = 500;
