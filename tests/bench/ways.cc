@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -70,6 +71,10 @@ constexpr std::size_t hashed = 65536;
 /// One file, nameless from the beginning: nothing is left behind.
 int new_file(int flags) {
   int file = ::open(output_directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC | flags, 0600);
+  if (file < 0 && errno == EINVAL && (flags & O_DIRECT) != 0) {
+    std::fputs("ways: this file system knows no O_DIRECT\n", stderr);
+    std::_Exit(77);
+  }
   if (file < 0) fail("ways: cannot make a file in the output's directory");
   return file;
 }

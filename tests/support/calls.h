@@ -178,6 +178,7 @@ inline void answer_nothing() {
   instead::getrlimit = nullptr;
   instead::setrlimit = nullptr;
   instead::getrusage = nullptr;
+  instead::poll = nullptr;
   instead::flock = nullptr;
   instead::fsync = nullptr;
   instead::geteuid = nullptr;

@@ -386,7 +386,7 @@ std::uint64_t parsing_needs(const std::string& text) {
   return kib("VmHWM:") - before;
 }
 
-/// Seconds of a processor that it takes to read manifests with so many members more, here or there.
+/// Seconds of a processor that it takes to read manifests with so many members more, in one place or another.
 double reading_takes(int members) {
   auto now = [] {
     struct timespec time {};

@@ -22,9 +22,9 @@ constexpr unsigned others = 1;
 constexpr unsigned others = 0;
 #endif
 
-/// The least, and the most, that are runnable in a tenth of a second in which `threads` do this; counted from
-/// when all have come to their work, which they may have to wait for before, and `begun`, or ten seconds have
-/// passed.
+/// The least, and the most, that are runnable in a tenth of a second in which `threads` do this. Counted from
+/// when all have come to their work, which a lock of the run-time library may put off, and `begun` is true;
+/// or when ten seconds have passed.
 template <class Work, class Begun>
 std::pair<unsigned, unsigned> runnable_of(unsigned threads, Work work, Begun begun) {
   using Clock = std::chrono::steady_clock;
