@@ -48,10 +48,7 @@ void LookAhead::offer(int descriptor, const Identity& directory, std::span<const
     // A size that is too small for these names tells nothing of those to come.
     if (size_ < name_bytes_least * names.size())
       blocks_max_ = std::min<std::size_t>(blocks_max_, blocks_least);
-    if (packed_count_.is_in_vain()) {
-      for (auto& block : blocks_) block->shared.give_up();
-      blocks_max_ = blocks_.size();
-    }
+    if (packed_count_.is_in_vain()) blocks_max_ = blocks_.size();
     while (blocks_.size() < blocks_max_ && (blocks_.size() + 1) * block_names <= names.size()) {
       std::size_t begin = blocks_.size() * block_names;
       blocks_.push_back(std::make_unique<Block>(descriptor, directory_, names.subspan(begin, block_names),
@@ -66,7 +63,6 @@ void LookAhead::offer(int descriptor, const Identity& directory, std::span<const
 }
 
 SharedStats* LookAhead::left_before(std::size_t end) noexcept {
-  if (packed_count_.is_in_vain()) return nullptr;
   for (; left_ < blocks_.size() && left_ * block_names < end; ++left_)
     if (!blocks_[left_]->shared.exhausted()) return &blocks_[left_]->shared;
   return nullptr;

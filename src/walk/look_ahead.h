@@ -40,7 +40,8 @@ class LookAhead {
   /// These names of `directory`, open as `descriptor`, have been listed so far: offers those which were not
   /// yet, block by block.
   void offer(int descriptor, const Identity& directory, std::span<const Listed64> names) noexcept;
-  /// For the reader: the first block of which names are left; nullptr if there is none before name `end`.
+  /// For the reader: the first block of which names are left to be looked at; nullptr if there is none before
+  /// name `end`.
   SharedStats* left_before(std::size_t end) noexcept;
   /// Whether anybody was idle when names were offered.
   bool helped() const noexcept { return helped_; }

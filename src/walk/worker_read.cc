@@ -16,8 +16,9 @@ namespace {
 // So many workers keep the memory that a directory once took. Where there are more, it is the file system
 // that waits: then theirs is what counts, not the time of page faults.
 constexpr unsigned roomy_workers = 4;
+constexpr std::size_t kept_names = 256;  // memory for so many stays all the same
+
 constexpr std::size_t value_bytes_most = 65536;  // XATTR_SIZE_MAX
-constexpr std::size_t kept_names = 256;          // memory for so many stays all the same
 
 }  // namespace
 
