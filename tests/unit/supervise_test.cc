@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -101,28 +102,58 @@ TEST_F(Supervise, RootThatHasAnsweredIsNotGivenUp) {
   EXPECT_EQ(end.status, 1);
 }
 
-TEST_F(Supervise, RootThatDoesNotAnswerIsWaitedForAWhile) {
-  pid_t job = 0;
-  int ends[2];
-  ASSERT_EQ(::pipe(ends), 0);
-  auto hang = [&]() -> int {
-    job = ::getpid();
-    EXPECT_EQ(::write(ends[1], &job, sizeof job), static_cast<ssize_t>(sizeof job));
+/// A job that never ends by itself.
+class HangingJob {
+ public:
+  HangingJob() { EXPECT_EQ(::pipe(ends_), 0); }
+  ~HangingJob() {
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+  HangingJob(const HangingJob&) = delete;
+  HangingJob& operator=(const HangingJob&) = delete;
+  /// Ends the one that was begun last.
+  void end() {
+    pid_t job = 0;
+    ASSERT_EQ(::read(ends_[0], &job, sizeof job), static_cast<ssize_t>(sizeof job));
+    EXPECT_EQ(::kill(job, SIGKILL), 0);
+  }
+  const std::function<int()> run = [this]() -> int {
+    pid_t job = ::getpid();
+    EXPECT_EQ(::write(ends_[1], &job, sizeof job), static_cast<ssize_t>(sizeof job));
     for (;;) ::pause();
   };
+
+ private:
+  int ends_[2];
+};
+
+// As if the machine stood still for half a second between two looks.
+TEST_F(Supervise, ShortStopsAreNotTheRootsSilence) {
+  int looks = 0;
+  test::instead::poll = [&](pollfd* descriptors, nfds_t count, int) {
+    ++looks;
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    return test::real::poll(descriptors, count, 0);
+  };
+  HangingJob job;
   Orders unanswered;
-  EXPECT_EQ(supervise(hang, unanswered, 0.1).end, Supervised::End::no_answer);
+  EXPECT_EQ(supervise(job.run, unanswered, 0.8).end, Supervised::End::no_answer);
+  EXPECT_EQ(looks, 3) << "0.3 s of each count";
+  job.end();
+}
+
+TEST_F(Supervise, RootThatDoesNotAnswerIsWaitedForAWhile) {
+  HangingJob job;
+  Orders unanswered;
+  EXPECT_EQ(supervise(job.run, unanswered, 0.1).end, Supervised::End::no_answer);
   EXPECT_FALSE(unanswered.begin_walk()) << "nobody waits for it";
-  ASSERT_EQ(::read(ends[0], &job, sizeof job), static_cast<ssize_t>(sizeof job));
-  EXPECT_EQ(::kill(job, SIGKILL), 0);
+  job.end();
   Orders stopped;
   stopped.stop.store(true);
-  EXPECT_EQ(supervise(hang, stopped, patience_seconds).end, Supervised::End::stopped);
+  EXPECT_EQ(supervise(job.run, stopped, patience_seconds).end, Supervised::End::stopped);
   EXPECT_FALSE(stopped.begin_walk());
-  ASSERT_EQ(::read(ends[0], &job, sizeof job), static_cast<ssize_t>(sizeof job));
-  EXPECT_EQ(::kill(job, SIGKILL), 0);
-  ::close(ends[0]);
-  ::close(ends[1]);
+  job.end();
 }
 
 }  // namespace
