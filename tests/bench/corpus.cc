@@ -1,15 +1,17 @@
-// corpus src|wide|deep DIR [ENTRIES [SEED]]: makes a tree to measure scans with, the same one from the same
-// words. DIR must not exist.
-//   src   about ENTRIES (540000) entries, a twelfth of them directories up to about 20 levels deep: most of
-//   them
-//         small, some of thousands; symbolic links, hard links, sixty owners where the user may give files
-//         away
+// corpus src|wide|deep|acls DIR [ENTRIES [SEED]]: makes a tree to measure scans with, the same one from the
+// same words. DIR must not exist.
+//   src   about ENTRIES (540000) entries, a twelfth of them directories up to about 20 levels deep
+//         most of them small, some of thousands
+//         symbolic links, hard links, sixty owners where the user may give files away
 //   wide  ENTRIES (500000) files in one directory
 //   deep  ENTRIES / 4 (8000 / 4) levels of three files and a directory
+//   acls  ENTRIES / 2 (80000 / 2) directories of one file, each with an access and a default ACL
+//         status 77 where the file system has none
 // Files are sparse: sizes without contents.
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -102,6 +104,19 @@ class Corpus {
     ::close(directory);
   }
 
+  void shared_directories(const std::string& root) {
+    std::string top;
+    for (std::uint64_t made = 0; entries_ < entries_max_; ++made) {
+      if (made % 200 == 0) top = new_directory(root);
+      std::string path = new_directory(top);
+      int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY);
+      if (directory < 0) fail(path);
+      make_file(directory, new_name(false));
+      set_acls(directory, path);
+      ::close(directory);
+    }
+  }
+
   std::uint64_t entries() const noexcept { return entries_; }
 
  private:
@@ -140,6 +155,27 @@ class Corpus {
     ++entries_;
   }
 
+  /// Somebody else may read it too, and what is made in it.
+  void set_acls(int directory, const std::string& path) {
+    // What setxattr(2) takes: POSIX_ACL_XATTR_VERSION, then tag, permissions and id of each entry.
+    struct [[gnu::packed]] Entry {
+      std::uint16_t tag;
+      std::uint16_t permissions;
+      std::uint32_t id;
+    };
+    struct [[gnu::packed]] {
+      std::uint32_t version = 2;
+      Entry entries[5] = {{0x01, 7, ~0u}, {0x02, 5, 0}, {0x04, 5, ~0u}, {0x10, 5, ~0u}, {0x20, 5, ~0u}};
+    } acl;
+    acl.entries[1].id = static_cast<std::uint32_t>(1000 + below(60));
+    for (const char* name : {"system.posix_acl_access", "system.posix_acl_default"}) {
+      if (::fsetxattr(directory, name, &acl, sizeof acl, 0) == 0) continue;
+      if (errno != EOPNOTSUPP) fail(path);
+      std::fputs("corpus: this file system has no ACLs\n", stderr);
+      std::exit(77);
+    }
+  }
+
   void fill(int directory, std::uint64_t files) {
     std::string last;
     for (; files > 0 && entries_ < entries_max_; --files) {
@@ -168,12 +204,12 @@ class Corpus {
 
 int main(int count, char** arguments) {
   std::string kind = count > 1 ? arguments[1] : "";
-  if (count < 3 || count > 5 || (kind != "src" && kind != "wide" && kind != "deep")) {
-    std::fputs("usage: corpus src|wide|deep DIR [ENTRIES [SEED]]\n", stderr);
+  if (count < 3 || count > 5 || (kind != "src" && kind != "wide" && kind != "deep" && kind != "acls")) {
+    std::fputs("usage: corpus src|wide|deep|acls DIR [ENTRIES [SEED]]\n", stderr);
     return 2;
   }
   std::string root = arguments[2];
-  std::uint64_t usual = kind == "src" ? 540000 : kind == "wide" ? 500000 : 8000;
+  std::uint64_t usual = kind == "src" ? 540000 : kind == "wide" ? 500000 : kind == "acls" ? 80000 : 8000;
   std::uint64_t entries = count > 3 ? std::strtoull(arguments[3], nullptr, 10) : usual;
   Corpus corpus(entries, count > 4 ? std::strtoull(arguments[4], nullptr, 10) : 1);
   if (::mkdir(root.c_str(), 0755) != 0) fail(root);
@@ -181,6 +217,8 @@ int main(int count, char** arguments) {
     corpus.source_tree(root);
   else if (kind == "wide")
     corpus.wide_directory(root);
+  else if (kind == "acls")
+    corpus.shared_directories(root);
   else
     corpus.deep_tree(root);
   std::printf("%s: %llu entries\n", root.c_str(), static_cast<unsigned long long>(corpus.entries()));
